@@ -1,0 +1,43 @@
+"""The command line: one file a command, found by name, imported only when called.
+
+A command file holds one function ``main`` whose signature *is* the interface (tyro turns it into
+options and help). ``malgwi score`` therefore starts without importing torch.
+"""
+
+import sys
+
+import tyro
+
+from malgwi import __version__
+from malgwi.errors import MalgwiError
+from malgwi.registry import resolve
+
+#: name → (module:function, one line for the overview)
+COMMANDS: dict[str, tuple[str, str]] = {}
+
+
+def overview() -> str:
+    """The text of ``malgwi --help``."""
+    width = max(map(len, COMMANDS), default=0)
+    lines = [f"malgwi {__version__}: Korean speech recognition, telephone first", ""]
+    lines += ["usage: malgwi COMMAND [OPTIONS]        (malgwi COMMAND --help says more)", ""]
+    lines += [f"  {name:<{width}}  {line}" for name, (_, line) in COMMANDS.items()]
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run one command. Exits with 2 on errors that the user can mend."""
+    args = sys.argv[1:] if argv is None else argv
+    if not args or args[0] in {"-h", "--help", "help"}:
+        print(overview())
+        return
+    if args[0] in {"-V", "--version"}:
+        print(__version__)
+        return
+    try:
+        table = {name: target for name, (target, _) in COMMANDS.items()}
+        command = resolve("command", table, args[0])
+        tyro.cli(command, prog=f"malgwi {args[0]}", args=args[1:])
+    except MalgwiError as error:
+        print(f"malgwi {args[0]}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

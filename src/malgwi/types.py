@@ -1,0 +1,73 @@
+"""The few values and protocols that layers hand to each other.
+
+Shapes: B batch, N rows (B × beams), T encoder frames, U tokens, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+
+class Tokenizer(Protocol):
+    """Text ↔ token ids. Ids are dense, ``0 … size − 1``.
+
+    Families differ in units; all of them name the four special ids. ``blank_id`` is also the
+    padding id; ``unknown_id`` is None where the vocabulary has no such entry.
+    """
+
+    blank_id: int
+    start_id: int
+    end_id: int
+    unknown_id: int | None
+
+    @property
+    def size(self) -> int: ...
+    def encode(self, text: str) -> list[int]: ...
+    def decode(self, ids: Sequence[int]) -> str: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+class StepScorer(Protocol):
+    """An autoregressive model as a beam search sees it: one utterance batch, one step at a time.
+
+    The scorer holds the encoded batch. ``state`` is opaque and immutable; its rows follow the
+    rows of ``tokens``. Row order is utterance-major: row ``b * beams + k``.
+    """
+
+    vocabulary_size: int
+
+    def start(self, beams: int) -> Any:
+        """The state before the first token, for B × ``beams`` rows."""
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Tensor, Any]:
+        """Feed one token a row.
+
+        Args:
+            tokens: [N] the previous token of each row (the start token at first).
+            state: From ``start``, ``select`` or the previous ``step``.
+
+        Returns:
+            log_probs [N, V] (float32), attention [N, T] over encoder frames (rows sum to 1 over
+            the frames that exist), and the new state.
+        """
+
+    def select(self, state: Any, rows: Tensor) -> Any:
+        """The state whose row i is row ``rows[i]`` of ``state``; never crosses utterances."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hypothesis:
+    """One decoded string and why it was ranked where it was.
+
+    ``tokens`` excludes start and end. ``score`` is what hypotheses compete by; ``log_prob`` is
+    the plain sum of the attention model's log-probabilities, the end token included if ``ended``.
+    """
+
+    tokens: tuple[int, ...]
+    score: float
+    log_prob: float
+    ended: bool
+    ctc_log_prob: float | None = None
+    attention: Tensor | None = None  # [U (+1 if ended), T]
