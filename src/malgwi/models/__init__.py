@@ -1,1 +1,12 @@
-"""To be filled."""
+"""Acoustic models by name, one file each."""
+
+from typing import Any
+
+from malgwi.registry import resolve
+
+MODELS = {"las": "malgwi.models.las:LAS"}
+
+
+def model_class(name: str) -> Any:
+    """The model class of that name."""
+    return resolve("model", MODELS, name)

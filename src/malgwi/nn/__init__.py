@@ -1,1 +1,1 @@
-"""To be filled."""
+"""Blocks that two or more models share."""

@@ -1,0 +1,384 @@
+"""Listen, Attend and Spell (Chan et al., arXiv 1508.01211), with its later variants by setting.
+
+The listener turns frames into a shorter sequence, the speller writes one unit at a time while
+attending to it. The surprising choice: beams and teacher-forced steps share one axis of the
+attention (both are "queries of the same utterance"), so memory is never copied per beam.
+
+Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features,
+E encoder width, Q speller units, N rows (B × beams).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from malgwi.errors import ConfigError
+from malgwi.nn.attention import ATTENTIONS, Attend, AttentionKind
+from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListenerConfig:
+    """The encoder.
+
+    Attributes:
+        front: What shortens the sequence. ``pyramid``: every recurrent layer but the first joins
+            two frames (the paper, §3.1). ``conv``: two strided convolutions before the layers
+            (Deep Speech 2's; the organisers', the team's, ClovaCall's). ``stack``: ``stack``
+            neighbouring frames are joined once, at the start (cheap: no layer sees full rate).
+        stack: Frames joined by ``stack``.
+        conv_channels: Channels of both convolutions.
+        conv_time_strides: Their strides in time; in frequency both are 2.
+        cell: Recurrent cell.
+        layers: Recurrent layers.
+        units: Units a direction.
+        bidirectional: Whether the layers read both ways.
+        dropout: On the input of every recurrent layer but the first, and on the output.
+    """
+
+    front: Literal["pyramid", "conv", "stack"] = "pyramid"
+    stack: int = 8
+    conv_channels: int = 32
+    conv_time_strides: tuple[int, int] = (2, 1)
+    cell: Cell = "lstm"
+    layers: int = 4
+    units: int = 256
+    bidirectional: bool = True
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpellerConfig:
+    """The decoder.
+
+    Attributes:
+        attention: ``content`` (LAS eq. 9: φ(s)·ψ(h)), ``dot``, ``additive`` (Bahdanau 2015),
+            ``location`` (Chorowski 2015) or ``multihead`` (Vaswani 2017).
+        attention_units: Width in which queries and frames are compared.
+        heads: For ``multihead``.
+        input_feeding: Whether the previous context enters the cell (the paper). Without it the
+            teacher-forced pass is one call and several times faster.
+        cell: Recurrent cell.
+        layers: Recurrent layers.
+        units: Units of each.
+        embedding: Width of the embedded previous token.
+        dropout: On the embedding and before the output.
+    """
+
+    attention: AttentionKind = "content"
+    attention_units: int = 256
+    heads: int = 4
+    input_feeding: bool = True
+    cell: Cell = "lstm"
+    layers: int = 2
+    units: int = 512
+    embedding: int = 256
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LASConfig:
+    """The whole model.
+
+    Attributes:
+        listener: The encoder.
+        speller: The decoder.
+        ctc: Whether the listener also carries a CTC output (joint training and decoding;
+            Watanabe et al. 2017).
+        composed_output: Whether syllable scores are composed of initial, medial and final.
+    """
+
+    listener: ListenerConfig = field(default_factory=ListenerConfig)
+    speller: SpellerConfig = field(default_factory=SpellerConfig)
+    ctc: bool = False
+    composed_output: bool = False
+
+
+class Encoded(NamedTuple):
+    """What the listener heard: memory [B, S, E], lengths [B], ctc log_probs [B, S, V] or None."""
+
+    memory: Tensor
+    lengths: Tensor
+    ctc_log_probs: Tensor | None
+
+
+class LASOutput(NamedTuple):
+    """Training outputs: logits [B, U + 1, V], attention [B, U + 1, S] and what was encoded."""
+
+    logits: Tensor
+    attention: Tensor
+    encoded: Encoded
+
+
+class Listener(nn.Module):
+    """Features [B, T, D] → memory [B, S, E] and lengths [B]."""
+
+    def __init__(self, inputs: int, config: ListenerConfig) -> None:
+        super().__init__()
+        self.config = config
+        if config.front == "conv":
+            self.conv = ConvPair(inputs, config.conv_channels, config.conv_time_strides)
+            width = self.conv.outputs
+        else:
+            width = inputs * (config.stack if config.front == "stack" else 1)
+        self.layers = nn.ModuleList()
+        for index in range(config.layers):
+            if config.front == "pyramid" and index > 0:
+                width *= 2
+            layer = RecurrentLayer(
+                width, config.units, cell=config.cell, bidirectional=config.bidirectional
+            )
+            self.layers.append(layer)
+            width = layer.outputs
+        self.dropout = nn.Dropout(config.dropout)
+        self.outputs = width
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, T, D], lengths [B] → memory [B, S, E], lengths [B]."""
+        if self.config.front == "conv":
+            x, lengths = self.conv(x, lengths)
+        elif self.config.front == "stack":
+            x, lengths = join_frames(x, lengths, self.config.stack)
+        for index, layer in enumerate(self.layers):
+            if index > 0:
+                x = self.dropout(x)
+                if self.config.front == "pyramid":
+                    x, lengths = join_frames(x, lengths, 2)
+            x = layer(x, lengths)
+        return self.dropout(x), lengths
+
+
+class ConvPair(nn.Module):
+    """Convolutions 41 × 11 and 21 × 11 (frequency × time), each BatchNorm and Hardtanh(0, 20)."""
+
+    def __init__(self, inputs: int, channels: int, time_strides: tuple[int, int]) -> None:
+        super().__init__()
+        self.time_strides = time_strides
+        first, second = time_strides
+        self.conv1 = nn.Conv2d(1, channels, (41, 11), (2, first), (20, 5), bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, (21, 11), (2, second), (10, 5), bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.outputs = channels * (((inputs + 1) // 2 + 1) // 2)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, T, D] → [B, S, C·D/4]; what lies in the padding is zeroed after each layer."""
+        x = x.transpose(1, 2)[:, None]  # [B, 1, D, T]
+        layers = ((self.conv1, self.norm1), (self.conv2, self.norm2))
+        for stride, (conv, norm) in zip(self.time_strides, layers, strict=True):
+            x = F.hardtanh(norm(conv(x)), 0.0, 20.0)
+            lengths = (lengths + stride - 1) // stride
+            x = x * length_mask(lengths, x.shape[3])[:, None, None, :]
+        return x.flatten(1, 2).transpose(1, 2), lengths
+
+
+def join_frames(x: Tensor, lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Join ``count`` neighbouring frames: [B, T, D] → [B, ⌈T/count⌉, count·D]; the last is padded.
+
+    >>> x, n = join_frames(torch.arange(3.0).view(1, 3, 1), torch.tensor([3]), 2)
+    >>> x.tolist(), n.tolist()
+    ([[[0.0, 1.0], [2.0, 0.0]]], [2])
+    """
+    batch, frames, width = x.shape
+    x = F.pad(x, (0, 0, 0, -frames % count))
+    return x.reshape(batch, -1, width * count), (lengths + count - 1) // count
+
+
+class SpellerState(NamedTuple):
+    """rnn: hidden (and cell) [layers, N, Q]; context [N, E]; attention so far, summed [N, S]."""
+
+    rnn: tuple[Tensor, ...]
+    context: Tensor
+    attended: Tensor
+
+
+class Speller(nn.Module):
+    """AttendAndSpell (§3.2): previous tokens and memory → logits."""
+
+    def __init__(
+        self,
+        memory_units: int,
+        size: int,
+        config: SpellerConfig,
+        letters: Sequence[tuple[int, int, int]] | None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(size, config.embedding)
+        fed = memory_units if config.input_feeding else 0
+        kind = {"lstm": nn.LSTM, "gru": nn.GRU}[config.cell]
+        self.rnn = kind(config.embedding + fed, config.units, config.layers, batch_first=True)
+        attend = ATTENTIONS[config.attention]
+        self.attend: Attend = attend(
+            config.units, memory_units, config.attention_units, config.heads
+        )
+        self.bottleneck = nn.Linear(config.units + memory_units, config.units)
+        self.output = ComposedOutput(config.units, size, letters)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def start(self, rows: int, memory: Tensor) -> SpellerState:
+        """The state before the first token, for ``rows`` rows over memory [B, S, E]."""
+        zeros = memory.new_zeros(self.config.layers, rows, self.config.units)
+        rnn = (zeros, zeros) if self.config.cell == "lstm" else (zeros,)
+        width, frames = memory.shape[2], memory.shape[1]
+        return SpellerState(rnn, memory.new_zeros(rows, width), memory.new_zeros(rows, frames))
+
+    def step(
+        self, tokens: Tensor, state: SpellerState, keys: Tensor, memory: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor, SpellerState]:
+        """tokens [N], N = B × beams, utterance-major → logits [N, V], attention [N, S], state."""
+        batch, frames, width = memory.shape
+        x = self.dropout(self.embedding(tokens))
+        if self.config.input_feeding:
+            x = torch.cat([x, state.context.to(x.dtype)], dim=-1)
+        hidden, rnn = self._run(x[:, None], state.rnn)
+        query = hidden.reshape(batch, -1, hidden.shape[-1])  # beams take the place of steps
+        attended = state.attended.reshape(batch, -1, frames)
+        context, weights = self.attend(query, keys, memory, mask, attended)
+        logits = self._write(query, context).flatten(0, 1)
+        weights, context = weights.reshape(-1, frames), context.reshape(-1, width)
+        return logits, weights, SpellerState(rnn, context, state.attended + weights)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        memory: Tensor,
+        lengths: Tensor,
+        sampling: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Teacher forcing with scheduled sampling a step (§3.3; Bengio et al. 2015).
+
+        Args:
+            tokens: [B, U] the start token and the reference.
+            memory: [B, S, E].
+            lengths: [B] frames of memory.
+            sampling: Probability, for every single step, that the model's own sample replaces the
+                reference as input.
+            generator: Source of that randomness.
+
+        Returns:
+            logits [B, U, V] and attention [B, U, S].
+        """
+        keys, mask = self.attend.keys(memory), length_mask(lengths, memory.shape[1])
+        if not (self.config.input_feeding or self.attend.uses_history or sampling > 0):
+            x = self.dropout(self.embedding(tokens))
+            hidden, _ = self._run(x, self.start(len(tokens), memory).rnn)
+            context, weights = self.attend(hidden, keys, memory, mask, None)
+            return self._write(hidden, context), weights
+        state, fed = self.start(len(tokens), memory), tokens[:, 0]
+        all_logits: list[Tensor] = []
+        all_weights: list[Tensor] = []
+        for step in range(tokens.shape[1]):
+            if step > 0:
+                own = all_logits[-1] if sampling > 0 else None
+                fed = _next_input(tokens[:, step], own, sampling, generator)
+            logits, weights, state = self.step(fed, state, keys, memory, mask)
+            all_logits.append(logits)
+            all_weights.append(weights)
+        return torch.stack(all_logits, 1), torch.stack(all_weights, 1)
+
+    def _run(self, x: Tensor, rnn: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        hidden, after = self.rnn(x, rnn if self.config.cell == "lstm" else rnn[0])
+        return hidden, after if isinstance(after, tuple) else (after,)
+
+    def _write(self, hidden: Tensor, context: Tensor) -> Tensor:
+        joined = torch.cat([hidden, context.to(hidden.dtype)], dim=-1)
+        logits: Tensor = self.output(self.dropout(torch.tanh(self.bottleneck(joined))))
+        return logits
+
+
+def _next_input(
+    reference: Tensor, logits: Tensor | None, sampling: float, generator: torch.Generator | None
+) -> Tensor:
+    if logits is None:
+        return reference
+    probabilities = logits.detach().float().softmax(-1)
+    own = torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+    chance = torch.rand(len(reference), generator=generator, device=reference.device)
+    return torch.where(chance < sampling, own, reference)
+
+
+class LAS(nn.Module):
+    """Listener and speller, optionally with a CTC output on the listener.
+
+    Args:
+        inputs: D, width of the features.
+        size: V.
+        config: Sizes and variants.
+        letters: (initial, medial, final) of every unit, for ``composed_output``.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        size: int,
+        config: LASConfig,
+        letters: Sequence[tuple[int, int, int]] | None = None,
+    ) -> None:
+        super().__init__()
+        if config.composed_output and letters is None:
+            raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
+        letters = letters if config.composed_output else None
+        self.config, self.size = config, size
+        self.listener = Listener(inputs, config.listener)
+        self.speller = Speller(self.listener.outputs, size, config.speller, letters)
+        self.ctc = ComposedOutput(self.listener.outputs, size, letters) if config.ctc else None
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
+        """features [B, T, D], lengths [B] → what the listener heard."""
+        memory, memory_lengths = self.listener(features, lengths)
+        log_probs = None if self.ctc is None else self.ctc(memory).float().log_softmax(-1)
+        return Encoded(memory, memory_lengths, log_probs)
+
+    def forward(
+        self,
+        features: Tensor,
+        lengths: Tensor,
+        tokens: Tensor,
+        sampling: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> LASOutput:
+        """Training pass: tokens [B, U + 1] begin with the start token."""
+        encoded = self.encode(features, lengths)
+        logits, attention = self.speller(
+            tokens, encoded.memory, encoded.lengths, sampling, generator
+        )
+        return LASOutput(logits, attention, encoded)
+
+    def scorer(self, encoded: Encoded) -> "LASScorer":
+        """The model as a beam search sees it, for one encoded batch."""
+        return LASScorer(self.speller, encoded)
+
+
+class LASScorer:
+    """StepScorer over one encoded batch."""
+
+    def __init__(self, speller: Speller, encoded: Encoded) -> None:
+        self._speller = speller
+        self._memory = encoded.memory
+        self._keys = speller.attend.keys(encoded.memory)
+        self._mask = length_mask(encoded.lengths, encoded.memory.shape[1])
+        self.vocabulary_size = speller.output.residual.out_features
+
+    def start(self, beams: int) -> SpellerState:
+        """State of B × ``beams`` rows before the first token."""
+        return self._speller.start(self._memory.shape[0] * beams, self._memory)
+
+    def step(self, tokens: Tensor, state: SpellerState) -> tuple[Tensor, Tensor, SpellerState]:
+        """tokens [N] → log_probs [N, V], attention [N, S], state."""
+        logits, attention, state = self._speller.step(
+            tokens, state, self._keys, self._memory, self._mask
+        )
+        return logits.float().log_softmax(-1), attention, state
+
+    def select(self, state: SpellerState, rows: Tensor) -> SpellerState:
+        """State whose row i is row ``rows[i]``."""
+        return SpellerState(
+            tuple(part[:, rows] for part in state.rnn), state.context[rows], state.attended[rows]
+        )

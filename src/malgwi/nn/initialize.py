@@ -1,0 +1,159 @@
+"""Explicit initialisation by layer type, and a check that catches a bad one before hours are spent.
+
+The contest of 2019 handed out code that drew every parameter from U(−0.08, 0.08), BatchNorm's
+scale and shift included; 12 of 13 public teams kept it. `check_start` says so on the first batch.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from malgwi.nn.composed_output import ComposedOutput
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitConfig:
+    """How parameters start.
+
+    Attributes:
+        scheme: ``by_layer``: linear and recurrent input matrices Glorot uniform, recurrent
+            matrices orthogonal, forget bias 1, convolutions He normal, embeddings N(0, 0.02²)
+            scaled to unit rows' use, norms (1, 0), biases 0. ``uniform``: every matrix and bias
+            from U(−scale, scale) (LAS uses 0.1), norms (1, 0).
+            ``uniform_everything``: norms too; the historical fault, kept for the ablation.
+        scale: For the uniform schemes.
+    """
+
+    scheme: Literal["by_layer", "uniform", "uniform_everything"] = "by_layer"
+    scale: float = 0.1
+
+
+@torch.no_grad()
+def initialize(model: nn.Module, config: InitConfig) -> None:
+    """Set every parameter of ``model``; draws from torch's global generator."""
+    for module in model.modules():
+        if config.scheme == "by_layer":
+            _by_layer(module)
+            continue
+        norm = isinstance(module, _NORMS)
+        for parameter in module.parameters(recurse=False):
+            if not norm or config.scheme == "uniform_everything":
+                parameter.uniform_(-config.scale, config.scale)
+
+
+def _by_layer(module: nn.Module) -> None:
+    if isinstance(module, ComposedOutput):
+        for part in module.parts:
+            part.normal_(
+                std=part.shape[1] ** -0.5 / 2
+            )  # three letters and a residual: variances add
+    elif isinstance(module, nn.LSTM | nn.GRU):
+        _recurrent(module)
+    elif isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+    elif isinstance(module, nn.Conv1d | nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+    elif isinstance(module, nn.Embedding):
+        module.weight.normal_(std=1.0)
+    elif isinstance(module, _NORMS):
+        module.weight.fill_(1.0)
+    bias = getattr(module, "bias", None)
+    if isinstance(bias, Tensor):
+        bias.zero_()
+
+
+def _recurrent(rnn: nn.LSTM | nn.GRU) -> None:
+    gates = 4 if isinstance(rnn, nn.LSTM) else 3
+    for name, parameter in rnn.named_parameters():
+        if name.startswith("bias"):
+            parameter.zero_()
+            if gates == 4 and name.startswith("bias_ih"):
+                parameter.chunk(4)[1].fill_(1.0)  # forget gate (Jozefowicz et al. 2015)
+            continue
+        fill = nn.init.orthogonal_ if name.startswith("weight_hh") else nn.init.xavier_uniform_
+        for gate in parameter.chunk(gates):
+            fill(gate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartReport:
+    """What the first batch showed: loss against ln V, and the output scale of every layer."""
+
+    initial_loss: float
+    uniform_loss: float
+    scales: dict[str, float]
+    warnings: tuple[str, ...]
+
+
+def check_start(model: nn.Module, loss: Callable[[], Tensor], vocabulary_size: int) -> StartReport:
+    """Measure the first loss and each layer's output scale, without a gradient.
+
+    A speller that knows nothing should cost about ln V nats a unit, a norm should put out a
+    standard deviation near 1, and no layer should have gone silent. BatchNorm statistics are left
+    as they were found.
+
+    Args:
+        model: The model, as initialised.
+        loss: Runs the model on one batch and returns nats a unit of its cross-entropy.
+        vocabulary_size: V.
+    """
+    scales: dict[str, float] = {}
+    norms = {name for name, module in model.named_modules() if isinstance(module, _NORMS)}
+    hooks = [
+        module.register_forward_hook(_measure(name, scales))
+        for name, module in model.named_modules()
+        if name and not list(module.children()) and list(module.parameters(recurse=False))
+    ]
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    with torch.no_grad():
+        initial = float(loss())
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+    for hook in hooks:
+        hook.remove()
+    expected = math.log(vocabulary_size)
+    return StartReport(
+        initial_loss=initial,
+        uniform_loss=expected,
+        scales=scales,
+        warnings=tuple(_warnings(initial, expected, scales, norms)),
+    )
+
+
+def _measure(name: str, scales: dict[str, float]) -> Callable[..., None]:
+    def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+        tensor = output[0] if isinstance(output, tuple) else output
+        data = getattr(tensor, "data", tensor)  # a PackedSequence keeps its frames in .data
+        if isinstance(data, Tensor) and data.numel() > 1:
+            scales.setdefault(name, float(data.float().std()))
+
+    return hook
+
+
+def _warnings(
+    initial: float, expected: float, scales: dict[str, float], norms: set[str]
+) -> list[str]:
+    found = []
+    if not 0.7 * expected < initial < 1.5 * expected + 1:
+        found.append(
+            f"initial loss {initial:.2f} nats a unit, a uniform guess costs ln V = {expected:.2f}"
+        )
+    for name, scale in scales.items():
+        if name in norms and not 0.5 < scale < 2.0:
+            found.append(
+                f"{name}: a norm puts out standard deviation {scale:.3f}, expected about 1: "
+                "are its scale and shift initialised like weights?"
+            )
+        elif scale < 1e-3:
+            found.append(
+                f"{name}: outputs have standard deviation {scale:.1e}: nothing gets through"
+            )
+        elif scale > 100:
+            found.append(f"{name}: outputs have standard deviation {scale:.0f}: exploding")
+    return found
