@@ -1,0 +1,134 @@
+"""The arithmetic of spectra that a front end is made of: windows, padding, mel bands, decibels.
+
+Pure functions of tensors and numbers with librosa's semantics, librosa being the reference of the
+tests. The surprising choice: `pad_each` pads every utterance of a batch at its own ends, so
+that nobody's features depend on who else is in the batch.
+
+Shapes: B batch, N samples, T frames, F frequency bins, D features.
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from malgwi.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+
+def within(lengths: Tensor, extent: int) -> Tensor:
+    """1 inside each utterance, 0 past it: [B] → [B, extent, 1] float32."""
+    positions = torch.arange(extent, device=lengths.device)
+    return (positions < lengths[:, None])[..., None].float()
+
+
+def window(kind: Literal["hann", "hamming"], length: int, n_fft: int) -> Tensor:
+    """A periodic window of ``length`` samples, centred in ``n_fft`` zeros."""
+    make = torch.hann_window if kind == "hann" else torch.hamming_window
+    values = make(length, periodic=True, dtype=torch.float64).float()
+    missing = n_fft - length
+    return torch.nn.functional.pad(values, (missing // 2, missing - missing // 2))
+
+
+def pad_each(
+    waveforms: Tensor, lengths: Tensor, pad: int, mode: Literal["constant", "reflect"]
+) -> Tensor:
+    """Pad each utterance at its own two ends by ``pad`` samples: [B, N] → [B, N + 2·pad].
+
+    What stood past an utterance's end is dropped. Mirroring repeats where an utterance is shorter
+    than the padding, as in ``numpy.pad``.
+    """
+    inside = torch.arange(waveforms.shape[1], device=waveforms.device) < lengths[:, None]
+    waveforms = torch.where(inside, waveforms, 0)
+    if not pad:
+        return waveforms
+    padded = torch.nn.functional.pad(waveforms, (pad, pad))
+    if mode == "reflect":
+        offsets = torch.arange(pad, device=waveforms.device)
+        ends = lengths[:, None]
+        padded[:, :pad] = waveforms.gather(1, _mirror(offsets - pad, ends))
+        padded.scatter_(1, pad + ends + offsets, waveforms.gather(1, _mirror(ends + offsets, ends)))
+    return padded
+
+
+def decibels(values: Tensor, mask: Tensor, *, per_decade: float, top_db: float | None) -> Tensor:
+    """``per_decade``·log10 of positive values [B, T, D], none far below the utterance's loudest.
+
+    Args:
+        values: [B, T, D], already raised to a floor.
+        mask: [B, T, 1], 0 for frames that do not count.
+        per_decade: 10 for energies, 20 for magnitudes.
+        top_db: The furthest below the loudest value that counts; None for any.
+    """
+    result = values.log10() * per_decade
+    if top_db is None:
+        return result
+    loudest = result.masked_fill(mask == 0, -torch.inf).amax((1, 2), keepdim=True)
+    return result.maximum(loudest - top_db)
+
+
+def mel_filters(
+    *,
+    sample_rate_hz: int,
+    n_fft: int,
+    num_mels: int,
+    f_min_hz: float,
+    f_max_hz: float,
+    scale: Literal["htk", "slaney"],
+    norm: Literal["slaney"] | None,
+) -> Tensor:
+    """Overlapping triangles, equally wide on the mel scale: [F, D].
+
+    Raises:
+        ConfigError: A band so narrow that no frequency bin falls into it, which would be a
+            feature that never changes.
+    """
+    low, high = hz_to_mel(np.array([f_min_hz, f_max_hz]), scale)
+    edges = mel_to_hz(np.linspace(low, high, num_mels + 2), scale)
+    bins = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)[:, None]
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    filters = np.maximum(0.0, np.minimum(rising, falling))
+    if empty := int((filters.max(axis=0) == 0).sum()):
+        raise ConfigError(
+            f"front end: {empty} of {num_mels} mel bands hold no frequency bin: "
+            f"lower num_mels or raise n_fft={n_fft}"
+        )
+    if norm == "slaney":
+        filters = filters * (2.0 / (edges[2:] - edges[:-2]))
+    return torch.from_numpy(filters).float()
+
+
+#: Slaney's Auditory Toolbox (1998): 200/3 Hz a mel below 1 kHz, 27 mels for each factor 6.4 above.
+_HZ_PER_MEL, _BREAK_HZ, _LOG_STEP = 200.0 / 3.0, 1000.0, float(np.log(6.4)) / 27.0
+_BREAK_MEL = _BREAK_HZ / _HZ_PER_MEL
+
+
+def hz_to_mel(hz: Floats, scale: Literal["htk", "slaney"]) -> Floats:
+    """Mels of frequencies.
+
+    >>> hz_to_mel(np.array([1000.0]), "slaney").tolist()
+    [15.0]
+    """
+    if scale == "htk":
+        return np.asarray(2595.0 * np.log10(1.0 + hz / 700.0))
+    above = _BREAK_MEL + np.log(np.maximum(hz, _BREAK_HZ) / _BREAK_HZ) / _LOG_STEP
+    return np.where(hz < _BREAK_HZ, hz / _HZ_PER_MEL, above)
+
+
+def mel_to_hz(mel: Floats, scale: Literal["htk", "slaney"]) -> Floats:
+    """Frequencies of mels; the inverse of `hz_to_mel`."""
+    if scale == "htk":
+        return np.asarray(700.0 * (10.0 ** (mel / 2595.0) - 1.0))
+    above = _BREAK_HZ * np.exp(_LOG_STEP * (np.maximum(mel, _BREAK_MEL) - _BREAK_MEL))
+    return np.where(mel < _BREAK_MEL, mel * _HZ_PER_MEL, above)
+
+
+def _mirror(positions: Tensor, lengths: Tensor) -> Tensor:
+    """Where a position outside [0, length) falls when the signal is mirrored at its ends."""
+    period = (2 * (lengths - 1)).clamp(min=1)
+    folded = positions % period
+    return torch.minimum(folded, period - folded).minimum((lengths - 1).clamp(min=0))
