@@ -1,0 +1,246 @@
+"""Utterances on disk: Lhotse cuts as JSON lines, which icefall and NeMo read too.
+
+One cut is one utterance with one supervision (its text as found in the corpus, its speaker) and
+one recording. Nothing in a manifest depends on when or where it was written.
+
+The surprising choice: the path of an audio file that lies beneath the manifest's folder is stored
+relative to that folder, so the folder can be moved, copied or shipped as one; the path of any
+other file is stored absolute, so the manifest alone can be moved. Read cuts always carry
+absolute paths.
+
+Format: https://lhotse.readthedocs.io/en/latest/cuts.html
+"""
+
+import gzip
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from lhotse import CutSet, Recording, SupervisionSegment
+from lhotse.audio import AudioSource
+from lhotse.cut import MonoCut
+
+from malgwi.errors import DataError
+
+#: A cut may end this much after its recording; audio.load tolerates the same.
+END_TOLERANCE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with one cut."""
+
+    cut_id: str
+    problem: str
+
+
+def new_cut(
+    utterance_id: str,
+    path: Path,
+    *,
+    sample_rate_hz: int,
+    num_samples: int,
+    num_channels: int = 1,
+    text: str,
+    speaker: str | None = None,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    channel: int = 0,
+    custom: dict[str, Any] | None = None,
+) -> MonoCut:
+    """An utterance as a cut: the one way in which malgwi makes them.
+
+    Args:
+        utterance_id: Unique within all manifests that are used together.
+        path: The audio file.
+        sample_rate_hz: The file's own rate.
+        num_samples: Samples of one channel of the file.
+        num_channels: Channels of the file.
+        text: The transcript as found.
+        speaker: None where the corpus does not say.
+        start_s: Where in the file the utterance begins.
+        duration_s: How long it lasts; None for all the rest of the file.
+        channel: Which channel of the file.
+        custom: More facts, JSON values; ``raw`` and ``channels`` mean something to `audio`.
+    """
+    total_s = num_samples / sample_rate_hz
+    duration_s = total_s - start_s if duration_s is None else duration_s
+    recording = Recording(
+        id=utterance_id,
+        sources=[AudioSource(type="file", channels=list(range(num_channels)), source=str(path))],
+        sampling_rate=sample_rate_hz,
+        num_samples=num_samples,
+        duration=total_s,
+    )
+    supervision = SupervisionSegment(
+        id=utterance_id,
+        recording_id=utterance_id,
+        start=0.0,
+        duration=duration_s,
+        channel=channel,
+        text=text,
+        speaker=speaker,
+        language="Korean",
+    )
+    return MonoCut(
+        id=utterance_id,
+        start=start_s,
+        duration=duration_s,
+        channel=channel,
+        supervisions=[supervision],
+        recording=recording,
+        custom=custom,
+    )
+
+
+def text(cut: MonoCut) -> str:
+    """The transcript as found; empty where there is none."""
+    return (cut.supervisions[0].text or "") if cut.supervisions else ""
+
+
+def speaker(cut: MonoCut) -> str | None:
+    """The speaker's name, or None where the corpus does not say."""
+    return cut.supervisions[0].speaker if cut.supervisions else None
+
+
+def stream(path: str | Path) -> Iterator[MonoCut]:
+    """The cuts of a ``.jsonl`` or ``.jsonl.gz`` manifest, one at a time.
+
+    Raises:
+        DataError: No such file, a line that is not a cut, or one of a kind that is not one
+            utterance of one recording; the message names the line.
+    """
+    path = Path(path)
+    folder = path.absolute().parent
+    for number, line in _lines(path):
+        try:
+            values = json.loads(line)
+            kind = values.get("type", "MonoCut")
+            if kind != "MonoCut":
+                raise DataError(f"{path}, line {number}: a {kind}, where a MonoCut is wanted")
+            cut = MonoCut.from_dict(values)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(f"{path}, line {number}: not a Lhotse cut: {error}") from error
+        yield _map_paths(cut, lambda source: os.path.normpath(folder / source))
+
+
+def read(path: str | Path) -> CutSet:
+    """All cuts of a manifest, in memory. For manifests beyond memory use `stream`.
+
+    Raises:
+        DataError: As `stream`, or the manifest holds no cuts.
+    """
+    cuts = list(stream(path))
+    if not cuts:
+        raise DataError(f"{path}: holds no utterances")
+    return CutSet(cuts)
+
+
+def write(cuts: Iterable[MonoCut], path: str | Path) -> int:
+    """Write a manifest and give the number of its cuts.
+
+    Cuts are consumed one at a time. The file appears under its name only when complete; if
+    anything fails, what stood there before still does.
+    """
+    path = Path(path)
+    folder = path.absolute().parent
+    count = 0
+    with atomic_text(path) as file:
+        for cut in cuts:
+            stored = _map_paths(cut, lambda source: _portable(source, folder))
+            file.write(json.dumps(stored.to_dict(), ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+@contextmanager
+def atomic_text(path: Path) -> Iterator[IO[str]]:
+    """A text file that replaces ``path`` when the block ends well; gzipped if named ``.gz``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as binary:
+            if path.suffix == ".gz":  # without time or name, so that equal cuts are equal bytes
+                packed = gzip.GzipFile("", "wb", fileobj=binary, mtime=0)
+                with packed, io.TextIOWrapper(packed, "utf-8", newline="\n") as file:
+                    yield file
+            else:
+                with io.TextIOWrapper(binary, "utf-8", newline="\n") as file:
+                    yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def validate(cuts: Iterable[MonoCut], *, check_files: bool = False) -> list[Problem]:
+    """Everything that would stop training or scoring on these cuts; empty if all is well.
+
+    Args:
+        cuts: Any number of cuts; one set of ids is kept in memory.
+        check_files: Look whether each audio file exists, too.
+    """
+    problems, seen = [], set()
+    for cut in cuts:
+        found = list(_problems(cut, check_files))
+        if cut.id in seen:
+            found.append("its id occurs more than once")
+        seen.add(cut.id)
+        problems += [Problem(cut.id, problem) for problem in found]
+    return problems
+
+
+def _problems(cut: MonoCut, check_files: bool) -> Iterator[str]:
+    if len(cut.supervisions) != 1:
+        yield f"has {len(cut.supervisions)} supervisions: one is wanted"
+    if not text(cut).strip():
+        yield "has no text"
+    if cut.recording is None or not cut.recording.sources:
+        yield "has no recording"
+        return
+    if cut.start < 0 or cut.duration <= 0:
+        yield f"starts at {cut.start} s and lasts {cut.duration} s"
+    elif cut.end > cut.recording.duration + END_TOLERANCE_S:
+        yield f"ends at {cut.end} s, its recording at {cut.recording.duration} s"
+    if check_files:
+        for source in cut.recording.sources:
+            if source.type == "file" and not Path(source.source).is_file():
+                yield f"has no audio file {source.source}"
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered lines that are not blank, of a plain or gzipped file."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such manifest; `malgwi prepare` makes one")
+    opener: Callable[..., IO[str]] = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: damaged, or not a manifest in UTF-8: {error}") from error
+
+
+def _map_paths(cut: MonoCut, change: Callable[[str], str]) -> MonoCut:
+    """The cut with the path of each audio file changed; the given cut stays as it is."""
+    if cut.recording is None:
+        return cut
+    sources = [
+        AudioSource(type=s.type, channels=s.channels, source=change(s.source))
+        if s.type == "file"
+        else s
+        for s in cut.recording.sources
+    ]
+    recording = Recording(**{**vars(cut.recording), "sources": sources})
+    return MonoCut(**{**vars(cut), "recording": recording})
+
+
+def _portable(source: str, folder: Path) -> str:
+    """Relative to the manifest's folder if beneath it, else absolute."""
+    path = Path(os.path.abspath(source))
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
