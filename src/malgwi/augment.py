@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from malgwi.errors import ConfigError
-from malgwi.registry import resolve
+from malgwi.registry import choose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +110,7 @@ def policy(name: str) -> SpecAugmentConfig:
     >>> policy("SM").freq_mask_width
     15
     """
-    targets = {known: f"malgwi.augment:{known}" for known in POLICIES}
-    if name not in POLICIES:
-        resolve("SpecAugment policy", targets, name)
-    return POLICIES[name]
+    return choose("SpecAugment policy", POLICIES, name)
 
 
 def spec_augment(

@@ -54,20 +54,39 @@ def pad_each(
     return padded
 
 
-def decibels(values: Tensor, mask: Tensor, *, per_decade: float, top_db: float | None) -> Tensor:
-    """``per_decade``·log10 of positive values [B, T, D], none far below the utterance's loudest.
+def rescale_(
+    values: Tensor,
+    mask: Tensor,
+    *,
+    scale: Literal["ln", "log10", "db", "log1p", "linear"],
+    floor: float,
+    per_decade: float,
+    top_db: float | None,
+) -> Tensor:
+    """Put energies or magnitudes [B, T, D] on another scale, in place where that is possible.
 
     Args:
-        values: [B, T, D], already raised to a floor.
+        values: [B, T, D], not negative.
         mask: [B, T, 1], 0 for frames that do not count.
-        per_decade: 10 for energies, 20 for magnitudes.
-        top_db: The furthest below the loudest value that counts; None for any.
+        scale: ``log1p`` and ``linear`` know no floor.
+        floor: Values are raised to this before a logarithm.
+        per_decade: Of ``db``: 10 for energies, 20 for magnitudes.
+        top_db: Of ``db``: how far below the utterance's loudest value the others are cut off.
     """
-    result = values.log10() * per_decade
-    if top_db is None:
-        return result
-    loudest = result.masked_fill(mask == 0, -torch.inf).amax((1, 2), keepdim=True)
-    return result.maximum(loudest - top_db)
+    if scale == "linear":
+        return values
+    if scale == "log1p":
+        return values.log1p_()
+    values.clamp_(min=floor)
+    if scale == "ln":
+        return values.log_()
+    values.log10_()
+    if scale == "db":
+        values.mul_(per_decade)
+    if scale == "db" and top_db is not None:
+        loudest = values.masked_fill(mask == 0, -torch.inf).amax((1, 2), keepdim=True)
+        values = values.maximum(loudest - top_db)
+    return values
 
 
 def mel_filters(
@@ -110,8 +129,8 @@ _BREAK_MEL = _BREAK_HZ / _HZ_PER_MEL
 def hz_to_mel(hz: Floats, scale: Literal["htk", "slaney"]) -> Floats:
     """Mels of frequencies.
 
-    >>> hz_to_mel(np.array([1000.0]), "slaney").tolist()
-    [15.0]
+    >>> hz_to_mel(np.array([0.0, 1000.0]), "slaney").round(6).tolist()
+    [0.0, 15.0]
     """
     if scale == "htk":
         return np.asarray(2595.0 * np.log10(1.0 + hz / 700.0))
