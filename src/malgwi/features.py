@@ -284,7 +284,8 @@ class FrontEnd(torch.nn.Module):
         if not feature_lengths.any():
             return waveforms.new_zeros(len(waveforms), 0, config.num_features), feature_lengths
         pad = config.fft_length // 2 if config.center else 0
-        padded = spectral.pad_each(self._emphasized(waveforms), lengths, pad, config.pad_mode)
+        waveforms = spectral.emphasize(waveforms, config.gain, config.preemphasis)
+        padded = spectral.pad_each(waveforms, lengths, pad, config.pad_mode)
         num_frames = int(feature_lengths.max())
         padded = padded[:, : config.fft_length + (num_frames - 1) * config.hop_length]
         mask = spectral.within(feature_lengths, num_frames)
@@ -318,14 +319,6 @@ class FrontEnd(torch.nn.Module):
             top_db=config.top_db,
         )
         return values.mul_(mask)
-
-    def _emphasized(self, waveforms: Tensor) -> Tensor:
-        if self.config.gain != 1.0:
-            waveforms = waveforms * self.config.gain
-        if self.config.preemphasis:
-            before = torch.nn.functional.pad(waveforms[:, :-1], (1, 0))
-            waveforms = waveforms - self.config.preemphasis * before
-        return waveforms
 
     def _normalized(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Subtract the mean, divide by the population's deviation (as numpy does), in place."""

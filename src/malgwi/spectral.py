@@ -33,6 +33,16 @@ def window(kind: Literal["hann", "hamming"], length: int, n_fft: int) -> Tensor:
     return torch.nn.functional.pad(values, (missing // 2, missing - missing // 2))
 
 
+def emphasize(waveforms: Tensor, gain: float, preemphasis: float) -> Tensor:
+    """gain·(x[n] − preemphasis·x[n−1]) of waveforms [B, N], with x[−1] = 0."""
+    if gain != 1.0:
+        waveforms = waveforms * gain
+    if preemphasis and waveforms.shape[1]:
+        before = torch.nn.functional.pad(waveforms[:, :-1], (1, 0))
+        waveforms = waveforms - preemphasis * before
+    return waveforms
+
+
 def pad_each(
     waveforms: Tensor, lengths: Tensor, pad: int, mode: Literal["constant", "reflect"]
 ) -> Tensor:
