@@ -63,6 +63,7 @@ class Hypothesis:
 
     ``tokens`` excludes start and end. ``score`` is what hypotheses compete by; ``log_prob`` is
     the plain sum of the attention model's log-probabilities, the end token included if ``ended``.
+    ``finished_at`` counts the hypotheses of its utterance that left the beam before it.
     """
 
     tokens: tuple[int, ...]
@@ -71,3 +72,4 @@ class Hypothesis:
     ended: bool
     ctc_log_prob: float | None = None
     attention: Tensor | None = None  # [U (+1 if ended), T]
+    finished_at: int | None = None

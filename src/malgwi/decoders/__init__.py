@@ -1,1 +1,8 @@
-"""To be filled."""
+"""From a model's scores to tokens. A decoder sees log-probabilities or a StepScorer, no model."""
+
+#: name → "module:function"
+DECODERS: dict[str, str] = {
+    "attention_greedy": "malgwi.decoders.greedy:attention_greedy",
+    "attention_beam": "malgwi.decoders.attention_beam:beam_search",
+    "ctc_greedy": "malgwi.decoders.greedy:ctc_greedy",
+}

@@ -1,0 +1,344 @@
+"""Beam search against exhaustive search, teacher forcing, greedy decoding and its own promises."""
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from toy_scorer import BLANK, END, START, CyclingSpeller, EvenSpeller, RandomSpeller, forced
+
+from malgwi.decoders.attention_beam import BeamConfig, beam_search
+from malgwi.decoders.greedy import attention_greedy
+from malgwi.errors import ConfigError, MalgwiError
+from malgwi.types import Hypothesis, StepScorer
+
+TOKENS = (3, 4, 5)
+VOCABULARY_SIZE = 6
+MAX_LENGTH = 3
+WIDE = 27 * 4  # every candidate of the last step
+
+SCORINGS = {
+    "plain": BeamConfig(length_normalization=0.0),
+    "length": BeamConfig(length_normalization=1.0),
+    "half length": BeamConfig(length_normalization=0.5),
+    "coverage": BeamConfig(length_normalization=0.0, coverage_weight=0.8),
+    "length and coverage": BeamConfig(coverage_weight=0.3, coverage_threshold=0.2),
+    "end threshold": BeamConfig(length_normalization=0.0, end_threshold=1.2),
+    "ctc": BeamConfig(length_normalization=0.0, ctc_weight=0.4),
+    "ctc alone": BeamConfig(length_normalization=0.0, ctc_weight=1.0),
+    "all": BeamConfig(coverage_weight=0.5, end_threshold=1.5, ctc_weight=0.3),
+}
+
+seeds = st.integers(0, 2**31)
+scorings = pytest.mark.parametrize("config", SCORINGS.values(), ids=SCORINGS.keys())
+
+
+@dataclass
+class Batch:
+    """A random model over a few utterances, with a CTC layer that has nothing to do with it."""
+
+    scorer: RandomSpeller
+    ctc_log_probs: Tensor
+    max_lengths: Tensor
+
+    @staticmethod
+    def of(
+        seed: int, lengths: list[int], max_lengths: list[int], sharpness: float = 3.0
+    ) -> "Batch":
+        scorer = RandomSpeller(
+            seed=seed, lengths=lengths, vocabulary_size=VOCABULARY_SIZE, sharpness=sharpness
+        )
+        g = torch.Generator().manual_seed(seed + 1)
+        ctc = 2 * torch.randn(len(lengths), max(lengths), VOCABULARY_SIZE, generator=g)
+        return Batch(scorer, ctc.log_softmax(-1), torch.tensor(max_lengths))
+
+    def only(self, b: int) -> "Batch":
+        length = int(self.scorer.lengths[b])
+        ctc = self.ctc_log_probs[b : b + 1, :length]
+        return Batch(self.scorer.only(b), ctc, self.max_lengths[b : b + 1])
+
+    def search(self, config: BeamConfig) -> list[list[Hypothesis]]:
+        return beam_search(
+            self.scorer,
+            start_id=START,
+            end_id=END,
+            encoder_lengths=self.scorer.lengths,
+            max_lengths=self.max_lengths,
+            config=config,
+            ctc_log_probs=self.ctc_log_probs,
+            blank_id=BLANK,
+        )
+
+    def greedy(self) -> list[Hypothesis]:
+        return attention_greedy(
+            self.scorer,
+            start_id=START,
+            end_id=END,
+            encoder_lengths=self.scorer.lengths,
+            max_lengths=self.max_lengths,
+            blank_id=BLANK,
+        )
+
+
+def search(scorer: StepScorer, batch: int, max_length: int, config: BeamConfig):  # type: ignore[no-untyped-def]
+    return beam_search(
+        scorer,
+        start_id=START,
+        end_id=END,
+        encoder_lengths=torch.full((batch,), 4),
+        max_lengths=torch.full((batch,), max_length),
+        config=config,
+        blank_id=BLANK,
+    )
+
+
+def ctc_table(log_probs: Tensor) -> dict[tuple[int, ...], float]:
+    """P(string) under CTC by walking every path of [T, V]."""
+    table: dict[tuple[int, ...], float] = {}
+    for path in product(range(log_probs.size(1)), repeat=log_probs.size(0)):
+        merged = [v for t, v in enumerate(path) if t == 0 or v != path[t - 1]]
+        string = tuple(v for v in merged if v != BLANK)
+        chance = float(log_probs[range(len(path)), list(path)].double().sum().exp())
+        table[string] = table.get(string, 0.0) + chance
+    return table
+
+
+def log_of(chance: float) -> float:
+    return float(torch.tensor(chance, dtype=torch.float64).log())
+
+
+def exhaustive(batch: Batch, config: BeamConfig) -> list[tuple[bool, float, tuple[int, ...]]]:
+    """(ended, score, string) of every hypothesis of the one utterance, by the stated formula."""
+    limit, found = int(batch.max_lengths[0]), []
+    table = ctc_table(batch.ctc_log_probs[0]) if config.ctc_weight else {}
+    for length in range(limit + 1):
+        strings = list(product(TOKENS, repeat=length))
+        log_probs, attention = forced(batch.scorer, strings)
+        for string, steps, attended in zip(strings, log_probs, attention, strict=True):
+            others = [float(steps[-1, v]) for v in TOKENS]
+            gamma = config.end_threshold
+            ended = gamma is None or float(steps[-1, END]) >= gamma * max(others)
+            if not ended and length < limit:
+                continue
+            labels = [*string, END] if ended else list(string)
+            att = sum(float(steps[u, v]) for u, v in enumerate(labels))
+            joint = att
+            if config.ctc_weight:
+                same = [p for s, p in table.items() if (s if ended else s[:length]) == string]
+                ctc = log_of(sum(same))
+                joint = (1 - config.ctc_weight) * att + config.ctc_weight * ctc
+            score = joint / max(len(labels), 1) ** config.length_normalization
+            covered = (attended[: len(labels)].sum(0) > config.coverage_threshold).sum()
+            found.append((ended, score + config.coverage_weight * float(covered), string))
+    return sorted(found, key=lambda f: (not f[0], -f[1]))
+
+
+@scorings
+@settings(max_examples=12, deadline=None)
+@given(seed=seeds, sharpness=st.sampled_from([0.5, 3.0]))
+def test_a_wide_beam_finds_what_exhaustive_search_finds(
+    config: BeamConfig, seed: int, sharpness: float
+) -> None:
+    batch = Batch.of(seed, [4], [MAX_LENGTH], sharpness)
+    truth = exhaustive(batch, config)
+    (hypotheses,) = batch.search(replace(config, beams=WIDE, nbest=5))
+    assert len(hypotheses) >= min(5, len(truth))
+    for (ended, score, string), hypothesis in zip(truth, hypotheses, strict=False):
+        assert hypothesis.score == pytest.approx(score, abs=1e-4)
+        assert hypothesis.ended == ended
+        same_score = [s for _, other, s in truth if abs(other - score) < 1e-4]
+        assert hypothesis.tokens in same_score or hypothesis.tokens == string
+
+
+@scorings
+@settings(max_examples=12, deadline=None)
+@given(seed=seeds, beams=st.integers(1, 6))
+def test_each_log_prob_is_the_teacher_forced_one(config: BeamConfig, seed: int, beams: int) -> None:
+    batch = Batch.of(seed, [5, 3], [8, 6])
+    for b, hypotheses in enumerate(batch.search(replace(config, beams=beams, nbest=beams))):
+        alone = batch.only(b)
+        table = ctc_table(alone.ctc_log_probs[0]) if config.ctc_weight else {}
+        for hypothesis in hypotheses:
+            log_probs, attention = forced(alone.scorer, [hypothesis.tokens])
+            labels = list(hypothesis.tokens) + [END] * hypothesis.ended
+            expected = sum(float(log_probs[0, u, v]) for u, v in enumerate(labels))
+            assert hypothesis.log_prob == pytest.approx(expected, abs=1e-4)
+            assert hypothesis.attention is not None
+            torch.testing.assert_close(
+                hypothesis.attention, attention[0, : len(labels)], atol=1e-5, rtol=1e-5
+            )
+            if config.ctc_weight and hypothesis.ended:
+                assert hypothesis.ctc_log_prob == pytest.approx(
+                    log_of(table.get(hypothesis.tokens, 0.0)), abs=1e-4
+                )
+
+
+@scorings
+@settings(max_examples=12, deadline=None)
+@given(seed=seeds, beams=st.integers(1, 5))
+def test_a_result_does_not_depend_on_the_rest_of_the_batch(
+    config: BeamConfig, seed: int, beams: int
+) -> None:
+    batch = Batch.of(seed, [9, 2, 5], [3, 12, 7])
+    config = replace(config, beams=beams, nbest=beams)
+    together = batch.search(config)
+    for b, hypotheses in enumerate(together):
+        (alone,) = batch.only(b).search(config)
+        assert [h.tokens for h in hypotheses] == [h.tokens for h in alone]
+        assert [h.ended for h in hypotheses] == [h.ended for h in alone]
+        assert [h.finished_at for h in hypotheses] == [h.finished_at for h in alone]
+        for ours, theirs in zip(hypotheses, alone, strict=True):
+            assert ours.score == pytest.approx(theirs.score, abs=1e-5)
+            assert ours.attention is not None
+            assert theirs.attention is not None
+            torch.testing.assert_close(ours.attention, theirs.attention, atol=1e-5, rtol=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, beams=st.integers(1, 6), sharpness=st.sampled_from([0.3, 1.0, 4.0]))
+def test_never_a_lower_score_than_greedy(seed: int, beams: int, sharpness: float) -> None:
+    batch = Batch.of(seed, [4, 6, 3], [5, 12, 20], sharpness)
+    beam = batch.search(BeamConfig(beams=beams, length_normalization=0.0))
+    for (best,), greedy in zip(beam, batch.greedy(), strict=True):
+        # Ended outranks cut off; of two of a kind the score decides.
+        assert (best.ended, best.score) >= (greedy.ended, greedy.log_prob - 1e-5)
+
+
+def test_a_plain_beam_search_can_lose_to_greedy_and_this_one_does_not() -> None:
+    """The trap: two good continuations of a second-best start push the greedy path out."""
+    chance = torch.full((8, 8), 1e-9)
+    chance[START, [3, 4]] = torch.tensor([0.5, 0.5 - 1e-3])
+    chance[3, [5, 6, 7]] = torch.tensor([0.4, 0.3, 0.3])  # greedy: 3 5 end, 0.5 × 0.4
+    chance[4, [6, 7]] = torch.tensor([0.49, 0.49])  # each 0.245 now, and then nothing good
+    chance[5, END] = 1.0
+    chance[6, [3, 4, 5, 6, 7, END]] = 1 / 6
+    chance[7, [3, 4, 5, 6, 7, END]] = 1 / 6
+    scorer = EvenSpeller(vocabulary_size=8)
+    scorer._table = chance.log()
+    ((best,),) = search(scorer, 1, 10, BeamConfig(beams=2, length_normalization=0.0))
+    assert best.tokens == (3, 5)
+    assert best.score == pytest.approx(log_of(0.2), abs=1e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, sharpness=st.sampled_from([0.3, 1.0, 4.0]), gamma=st.sampled_from([None, 1.5]))
+def test_one_beam_is_greedy_decoding(seed: int, sharpness: float, gamma: float | None) -> None:
+    batch = Batch.of(seed, [4, 6, 3], [5, 12, 20], sharpness)
+    config = BeamConfig(beams=1, length_normalization=0.0, end_threshold=gamma)
+    for (best,), greedy in zip(batch.search(config), batch.greedy(), strict=True):
+        assert best.tokens == greedy.tokens
+        assert best.ended == greedy.ended
+        assert best.log_prob == pytest.approx(greedy.log_prob, abs=1e-4)
+        torch.testing.assert_close(best.attention, greedy.attention)
+
+
+@scorings
+@settings(max_examples=12, deadline=None)
+@given(seed=seeds, beams=st.integers(1, 6), nbest=st.integers(1, 9))
+def test_nbest_is_sorted_distinct_and_no_longer_than_asked(
+    config: BeamConfig, seed: int, beams: int, nbest: int
+) -> None:
+    batch = Batch.of(seed, [4, 7], [4, 9], sharpness=1.0)
+    for hypotheses in batch.search(replace(config, beams=beams, nbest=nbest)):
+        assert 1 <= len(hypotheses) <= nbest
+        ranks = [(h.ended, h.score) for h in hypotheses]
+        assert ranks == sorted(ranks, reverse=True)
+        assert len({h.tokens for h in hypotheses}) == len(hypotheses)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, alpha=st.sampled_from([0.0, 0.7, 1.0]), coverage=st.sampled_from([0.0, 0.3]))
+def test_stopping_early_changes_nothing(seed: int, alpha: float, coverage: float) -> None:
+    """One n-best so long that the search never stops early gives the same first places."""
+    batch = Batch.of(seed, [4, 7], [9, 12])
+    config = BeamConfig(beams=3, length_normalization=alpha, coverage_weight=coverage)
+    for short, long in zip(
+        batch.search(replace(config, nbest=2)),
+        batch.search(replace(config, nbest=1000)),
+        strict=True,
+    ):
+        assert [h.tokens for h in short] == [h.tokens for h in long][: len(short)]
+        assert len(short) == 2
+
+
+@pytest.mark.parametrize("beams", [1, 4, 8])
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_model_that_never_ends_is_cut_off_and_returned(beams: int, alpha: float) -> None:
+    config = BeamConfig(beams=beams, length_normalization=alpha)
+    for (best,) in search(CyclingSpeller(batch=2), 2, 15, config):
+        assert not best.ended
+        assert best.tokens == tuple(3 + u % 9 for u in range(15))
+        assert best.log_prob == pytest.approx(15 * log_of(0.9), abs=1e-4)
+        assert best.score == pytest.approx(best.log_prob / 15**alpha, abs=1e-4)
+        assert best.attention is not None
+        assert best.attention.shape == (15, 4)
+
+
+def test_a_looping_model_that_could_end_is_ended() -> None:
+    """Whoever ended competes first, however sure the loop is of itself."""
+    scorer = CyclingSpeller(certainty=0.95, end_probability=0.04)
+    ((best,),) = search(scorer, 1, 30, BeamConfig(beams=4))
+    assert best.ended
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("beams", [1, 4, 8])
+def test_a_model_without_a_clue_says_little(alpha: float, beams: int) -> None:
+    config = BeamConfig(beams=beams, length_normalization=alpha)
+    ((best,),) = search(EvenSpeller(), 1, 40, config)
+    assert best.ended
+    assert best.tokens == ()
+
+
+def test_equal_scores_go_to_the_lower_token_ids() -> None:
+    config = BeamConfig(beams=3, length_normalization=0.0, nbest=4)
+    first, second = (search(EvenSpeller(), 1, 4, config)[0] for _ in range(2))
+    assert (
+        [h.tokens for h in first]
+        == [h.tokens for h in second]
+        == [
+            (),
+            (3,),
+            (3, 3),
+            (3, 3, 3),
+        ]
+    )
+
+
+def test_no_room_for_a_token_still_returns_something() -> None:
+    ((best,),) = search(CyclingSpeller(), 1, 0, BeamConfig())
+    assert best.tokens == ()
+    assert not best.ended
+    ((best,),) = search(EvenSpeller(), 1, 0, BeamConfig(beams=8))
+    assert best.ended
+
+
+def test_patience_stops_after_that_many_and_lists_them_in_leaving_order() -> None:
+    config = BeamConfig(beams=4, nbest=99, patience=1.0)
+    (hypotheses,) = search(EvenSpeller(), 1, 40, config)
+    assert 4 <= len(hypotheses) < 8
+    assert sorted(h.finished_at or 0 for h in hypotheses) == list(range(len(hypotheses)))
+
+
+def test_too_early_ends_are_held_back() -> None:
+    """End at 0.3 beside 0.6: log 0.3 / log 0.6 is 2.36, so γ = 2 forbids it and 3 does not."""
+    scorer = CyclingSpeller(certainty=0.6, end_probability=0.3)
+    strict = BeamConfig(beams=4, length_normalization=0.0, end_threshold=2.0)
+    assert not search(scorer, 1, 6, strict)[0][0].ended
+    assert search(scorer, 1, 6, replace(strict, end_threshold=3.0))[0][0].tokens == ()
+
+
+def test_errors_say_what_to_change() -> None:
+    with pytest.raises(ConfigError, match="beams is 0, want at least 1"):
+        BeamConfig(beams=0)
+    with pytest.raises(ConfigError, match=r"ctc_weight is 1\.5, want from 0 to 1"):
+        BeamConfig(ctc_weight=1.5)
+    with pytest.raises(ConfigError, match="train with the auxiliary CTC"):
+        search(EvenSpeller(), 1, 4, BeamConfig(ctc_weight=0.3))
+    broken = EvenSpeller()
+    broken._table = broken._table * torch.nan
+    with pytest.raises(MalgwiError, match="NaN at step 0"):
+        search(broken, 1, 4, BeamConfig())
