@@ -133,7 +133,8 @@ def exhaustive(batch: Batch, config: BeamConfig) -> list[tuple[bool, float, tupl
             score = joint / max(len(labels), 1) ** config.length_normalization
             covered = (attended[: len(labels)].sum(0) > config.coverage_threshold).sum()
             found.append((ended, score + config.coverage_weight * float(covered), string))
-    return sorted(found, key=lambda f: (not f[0], -f[1]))
+    possible = [f for f in found if f[1] > -torch.inf]  # CTC cannot fit all strings in its frames
+    return sorted(possible, key=lambda f: (not f[0], -f[1]))
 
 
 @scorings

@@ -19,8 +19,9 @@ from torch import Tensor
 
 from malgwi.errors import ConfigError
 
-#: log of "impossible", finite so that cumulative sums stay finite; exp of it is exactly 0.
-LOG_ZERO = -1e4
+#: log of "impossible", finite so that cumulative sums stay finite; exp of it is exactly 0, and no
+#: possible string of any utterance is less likely than half of it.
+LOG_ZERO = -1e6
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class CtcPrefixScorer:
         scores.scatter_(1, state.last[:, None], again)
         scores[:, self._blank_id] = -torch.inf
         scores[:, self._end_id] = torch.logaddexp(state.forward[:, -1, 0], state.forward[:, -1, 1])
-        return scores.float()
+        return scores.masked_fill(scores < LOG_ZERO / 2, -torch.inf).float()
 
     def advance(self, state: CtcPrefixState, rows: Tensor, tokens: Tensor) -> CtcPrefixState:
         """Row i of the result is row ``rows[i]`` of ``state`` with ``tokens[i]`` appended.
