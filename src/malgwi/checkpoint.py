@@ -124,5 +124,6 @@ def restore_optimizer(
     state: dict[int, dict[str, Any]] = {}
     for name, value in [*tensors.items(), *scalars.items()]:
         index, _, key = name.partition("/")
-        state.setdefault(int(index), {})[key] = value
+        copy = value.clone() if isinstance(value, Tensor) else value
+        state.setdefault(int(index), {})[key] = copy
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -38,6 +38,8 @@ class ListenerConfig:
         layers: Recurrent layers.
         units: Units a direction.
         bidirectional: Whether the layers read both ways.
+        layer_norm: Normalise the output of every recurrent layer (Ba et al. 2016): a CTC listener
+            then leaves its plateau of blanks much sooner.
         dropout: On the input of every recurrent layer but the first, and on the output.
     """
 
@@ -49,6 +51,7 @@ class ListenerConfig:
     layers: int = 4
     units: int = 256
     bidirectional: bool = True
+    layer_norm: bool = False
     dropout: float = 0.0
 
 
@@ -135,6 +138,8 @@ class Listener(nn.Module):
             )
             self.layers.append(layer)
             width = layer.outputs
+        norms = config.layers if config.layer_norm else 0
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(norms))
         self.dropout = nn.Dropout(config.dropout)
         self.outputs = width
 
@@ -150,6 +155,8 @@ class Listener(nn.Module):
                 if self.config.front == "pyramid":
                     x, lengths = join_frames(x, lengths, 2)
             x = layer(x, lengths)
+            if self.config.layer_norm:
+                x = self.norms[index](x)
         return self.dropout(x), lengths
 
 

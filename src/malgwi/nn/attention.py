@@ -61,8 +61,9 @@ class Dot(Attend):
     """Scaled product of linear projections, one head (Luong 2015)."""
 
     def energies(self, query: Tensor, keys: Tensor, attended: Tensor | None) -> Tensor:
-        scores: Tensor = self.query(query) @ keys.transpose(1, 2)
-        return scores * keys.shape[-1] ** -0.5
+        scale: float = keys.shape[-1] ** -0.5
+        energies: Tensor = (self.query(query) * scale) @ keys.transpose(1, 2)
+        return energies
 
 
 class Additive(Attend):
@@ -116,7 +117,8 @@ class MultiHead(Attend):
 
     def keys(self, memory: Tensor) -> Tensor:
         """Keys and values side by side [B, S, A + E]: both are computed once a batch."""
-        return torch.cat([self.key(memory), self.value(memory)], dim=-1)
+        both = [self.key(memory), self.value(memory)]
+        return torch.cat(both, dim=-1)
 
     def forward(
         self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor, attended: Tensor | None

@@ -1,0 +1,116 @@
+"""What one batch costs: the speller's smoothed cross-entropy, mixed with the listener's CTC.
+
+Shapes: B batch, U tokens, S encoder frames, V vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from malgwi.batching import Batch
+from malgwi.errors import ConfigError
+from malgwi.losses import Smoothing, count_unalignable, ctc_loss, smoothed_cross_entropy
+from malgwi.models.las import LAS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig:
+    """Weights of the loss.
+
+    Attributes:
+        ctc_weight: λ in λ·CTC + (1 − λ)·cross-entropy (Watanabe et al. 2017); 0 without CTC.
+            1 trains the listener alone: the speller is never run.
+        smoothing: Probability mass taken from the reference.
+        smoothing_kind: Where it goes: ``uniform`` or ``unigram``.
+        sampling: Final probability of scheduled sampling, a step.
+        sampling_start: Share of the run before which it is 0; it then rises linearly for as long.
+    """
+
+    ctc_weight: float = 0.0
+    smoothing: float = 0.1
+    smoothing_kind: Smoothing = "uniform"
+    sampling: float = 0.0
+    sampling_start: float = 0.1
+
+    def sampling_at(self, progress: float) -> float:
+        """Probability of sampling when this share of the run is over."""
+        if self.sampling_start <= 0:
+            return self.sampling
+        return self.sampling * min(1.0, max(0.0, progress / self.sampling_start - 1.0))
+
+
+class Objective:
+    """The loss of a batch and its parts, for logs.
+
+    Args:
+        config: Weights.
+        start_id: Token fed first.
+        end_id: Token wanted last.
+        blank_id: CTC's blank.
+        prior: [V] unigram distribution, for ``smoothing_kind="unigram"``.
+    """
+
+    def __init__(
+        self,
+        config: ObjectiveConfig,
+        *,
+        start_id: int,
+        end_id: int,
+        blank_id: int,
+        prior: Tensor | None = None,
+    ) -> None:
+        if config.smoothing_kind == "unigram" and prior is None:
+            raise ConfigError("smoothing_kind='unigram' needs the units' frequencies")
+        self.config = config
+        self.start_id, self.end_id, self.blank_id = start_id, end_id, blank_id
+        self.prior = prior if config.smoothing_kind == "unigram" else None
+
+    def __call__(
+        self, model: LAS, batch: Batch, progress: float, generator: torch.Generator | None
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss (nats a unit) and its parts by name."""
+        weight = self.config.ctc_weight
+        if weight > 0 and model.ctc is None:
+            raise ConfigError("ctc_weight > 0 needs a model with ctc=True")
+        encoded = model.encode(batch.features, batch.lengths)
+        losses: dict[str, Tensor] = {}
+        parts: dict[str, float] = {}
+        if weight > 0 and encoded.ctc_log_probs is not None:
+            losses["ctc"] = weight * ctc_loss(
+                encoded.ctc_log_probs,
+                encoded.lengths,
+                batch.tokens,
+                batch.token_lengths,
+                self.blank_id,
+            )
+            parts["ctc"] = float(losses["ctc"].detach()) / weight
+            parts["unalignable"] = count_unalignable(
+                encoded.lengths, batch.tokens, batch.token_lengths
+            )
+        if weight < 1:
+            sampling = self.config.sampling_at(progress)
+            logits, _ = model.speller(
+                self.inputs(batch), encoded.memory, encoded.lengths, sampling, generator
+            )
+            losses["attention"] = (1 - weight) * self.cross_entropy(logits, batch)
+            parts["attention"] = float(losses["attention"].detach()) / (1 - weight)
+        return torch.stack(list(losses.values())).sum(), parts
+
+    def inputs(self, batch: Batch) -> Tensor:
+        """[B, U + 1]: the start token, then the reference."""
+        return F.pad(batch.tokens, (1, 0), value=self.start_id)
+
+    def cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Smoothed cross-entropy of logits [B, U + 1, V] against the reference and its end."""
+        targets = F.pad(batch.tokens, (0, 1), value=self.end_id)
+        rows = torch.arange(len(targets), device=targets.device)
+        targets[rows, batch.token_lengths] = self.end_id
+        return smoothed_cross_entropy(
+            logits,
+            targets,
+            batch.token_lengths + 1,
+            smoothing=self.config.smoothing,
+            prior=self.prior,
+        )

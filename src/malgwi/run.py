@@ -1,0 +1,256 @@
+"""The run folder and the objects it stands for: built for training, loaded for use.
+
+RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors
+    metrics.jsonl  curves.svg  left_out.jsonl  checkpoints/  report.json  report.html
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from lhotse.cut import MonoCut
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import nn
+
+from malgwi import manifest, tokenizers
+from malgwi.audio_cache import AudioCache
+from malgwi.batching import BatchConfig, Batches, Example
+from malgwi.checkpoint import save_tensors, write_bytes
+from malgwi.config import RunConfig, from_yaml, to_yaml
+from malgwi.errors import CheckpointError, DataError
+from malgwi.features import FrontEnd
+from malgwi.losses import unigram_prior
+from malgwi.metrics.error_rate import cer_nospace
+from malgwi.models.las import LAS
+from malgwi.nn.initialize import StartReport, check_start, initialize
+from malgwi.objective import Objective
+from malgwi.text.normalize import normalize
+from malgwi.trainer import Parts, TrainerConfig, pays_bf16
+from malgwi.transcribe import Recogniser
+from malgwi.types import Tokenizer
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """An utterance that does not take part in training, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A run ready to train."""
+
+    parts: Parts
+    trainer: TrainerConfig
+    start: StartReport
+    left_out: tuple[LeftOut, ...]
+
+
+def references(cuts: Iterable[MonoCut], config: RunConfig) -> dict[str, str]:
+    """id → normalised transcript of every utterance."""
+    return {cut.id: normalize(manifest.text(cut), config.text) for cut in cuts}
+
+
+def build(
+    config: RunConfig,
+    train_cuts: Sequence[MonoCut],
+    dev_cuts: Sequence[MonoCut],
+    folder: Path,
+    say: Say,
+) -> Built:
+    """Make everything that training needs and write what use will need into ``folder``.
+
+    The vocabulary comes from the training split alone. On resume the files in the folder win.
+
+    Raises:
+        DataError: Nothing is left to train on, or an utterance stands in both splits.
+    """
+    shared = {cut.id for cut in train_cuts} & {cut.id for cut in dev_cuts}
+    if shared:
+        raise DataError(
+            f"{len(shared)} utterances stand in both splits ({', '.join(sorted(shared)[:5])}, …): "
+            "a development score would mean nothing. Split again with  malgwi split"
+        )
+    texts = references(train_cuts, config)
+    tokenizer = _tokenizer(config, texts.values(), folder)
+    front_end = FrontEnd(config.front_end)
+    cache = AudioCache.build([*train_cuts, *dev_cuts], config.front_end, folder / "audio_cache")
+    examples, left_out = _examples(texts, cache, tokenizer, config)
+    say(
+        f"{len(examples)} training utterances, {sum(e.duration_s for e in examples) / 3600:.2f} h "
+        f"after trimming; {len(left_out)} left out; {len(dev_cuts)} development utterances; "
+        f"{tokenizer.size} units"
+    )
+    _fit_front_end(front_end, (cache[example.id] for example in examples), folder)
+    torch.manual_seed(config.trainer.seed)
+    model = make_model(config, tokenizer)
+    initialize(model, config.init)
+    objective = _objective(config, examples, tokenizer)
+    batches = Batches(
+        examples,
+        cache,
+        front_end,
+        config.batches,
+        masking=config.masking,
+        padding_id=tokenizer.blank_id,
+        seed=config.trainer.seed,
+    )
+    parts = Parts(
+        model=model,
+        objective=objective,
+        batches=batches,
+        optim=config.optim,
+        evaluate=dev_error_rate(config, front_end, tokenizer, cache, references(dev_cuts, config)),
+    )
+    start = measure_start(parts, tokenizer)
+    trainer = config.trainer
+    if trainer.precision == "auto":  # decided once a run: a resumed run must compute the same
+        trainer = replace(trainer, precision="bf16" if pays_bf16() else "fp32")
+    write_bytes(folder / "config.yaml", to_yaml(replace(config, trainer=trainer)).encode())
+    record = "".join(json.dumps(vars(item), ensure_ascii=False) + "\n" for item in left_out)
+    write_bytes(folder / "left_out.jsonl", record.encode())
+    return Built(parts=parts, trainer=trainer, start=start, left_out=tuple(left_out))
+
+
+def _tokenizer(config: RunConfig, texts: Iterable[str], folder: Path) -> Tokenizer:
+    tokenizer = tokenizers.train((text for text in texts if text), config.tokenizer)
+    text = json.dumps(tokenizer.to_dict(), ensure_ascii=False, indent=1)
+    write_bytes(folder / "tokenizer.json", text.encode())
+    return tokenizer
+
+
+def _examples(
+    texts: Mapping[str, str],
+    audio: Mapping[str, NDArray[np.float32]],
+    tokenizer: Tokenizer,
+    config: RunConfig,
+) -> tuple[list[Example], list[LeftOut]]:
+    rate = config.front_end.sample_rate_hz
+    examples, left_out = [], []
+    for name, text in texts.items():
+        example = Example(
+            id=name, duration_s=len(audio[name]) / rate, tokens=tuple(tokenizer.encode(text))
+        )
+        reason = _unfit(example, config.batches)
+        if reason:
+            left_out.append(LeftOut(id=name, reason=reason))
+        else:
+            examples.append(example)
+    return examples, left_out
+
+
+def _unfit(example: Example, config: BatchConfig) -> str | None:
+    if not example.tokens:
+        return "no text is left after normalisation"
+    if example.duration_s < config.min_utterance_s:
+        return f"{example.duration_s:.2f} s, shorter than {config.min_utterance_s} s"
+    if example.duration_s > config.max_utterance_s:
+        return f"{example.duration_s:.2f} s, longer than {config.max_utterance_s} s"
+    return None
+
+
+def _fit_front_end(
+    front_end: FrontEnd, waveforms: Iterable[NDArray[np.float32]], folder: Path
+) -> None:
+    if front_end.config.normalize == "global":
+        front_end.fit_global(waveforms)
+    save_tensors(folder / "front_end.safetensors", front_end.state_dict())
+
+
+def make_model(config: RunConfig, tokenizer: Tokenizer) -> LAS:
+    """The model of that configuration over that vocabulary, uninitialised."""
+    letters = tokenizers.jamo_table(tokenizer) if config.model.composed_output else None
+    return LAS(config.front_end.num_features, tokenizer.size, config.model, letters)
+
+
+def _objective(config: RunConfig, examples: Sequence[Example], tokenizer: Tokenizer) -> Objective:
+    prior = None
+    if config.objective.smoothing_kind == "unigram":
+        sequences = (list(example.tokens) for example in examples)
+        prior = unigram_prior(sequences, tokenizer.size, tokenizer.end_id)
+    return Objective(
+        config.objective,
+        start_id=tokenizer.start_id,
+        end_id=tokenizer.end_id,
+        blank_id=tokenizer.blank_id,
+        prior=prior,
+    )
+
+
+def dev_error_rate(
+    config: RunConfig,
+    front_end: FrontEnd,
+    tokenizer: Tokenizer,
+    audio: Mapping[str, NDArray[np.float32]],
+    wanted: Mapping[str, str],
+) -> Callable[[nn.Module], float]:
+    """CER without spaces of the development split, by real decoding, as a function of the model."""
+
+    def evaluate(model: nn.Module) -> float:
+        assert isinstance(model, LAS)
+        recogniser = Recogniser(
+            front_end=front_end, model=model, tokenizer=tokenizer, decoding=config.dev_decoding
+        )
+        found = recogniser.recognise([audio[name] for name in wanted])
+        hypotheses = {name: result.text for name, result in zip(wanted, found, strict=True)}
+        return cer_nospace(wanted, hypotheses).rate
+
+    return evaluate
+
+
+def measure_start(parts: Parts, tokenizer: Tokenizer) -> StartReport:
+    """`check_start` on the first batch of the first epoch."""
+    draws = parts.batches.plan(0)[0][0][:16]
+    batch = parts.batches.load(draws, torch.Generator().manual_seed(0))
+    parts.model.train()
+
+    def loss() -> torch.Tensor:
+        output = parts.model(batch.features, batch.lengths, parts.objective.inputs(batch))
+        return parts.objective.cross_entropy(output.logits, batch)
+
+    return check_start(parts.model, loss, tokenizer.size)
+
+
+def load_recogniser(folder: Path) -> Recogniser:
+    """The trained recogniser of a run folder, with its own front end and decoding.
+
+    Raises:
+        CheckpointError: A file is missing or does not fit the others.
+    """
+    for name in ("config.yaml", "tokenizer.json", "front_end.safetensors", "weights.safetensors"):
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                f"{folder} is not a finished run: {name} is missing. Train one with  malgwi train"
+            )
+    config = from_yaml((folder / "config.yaml").read_text(encoding="utf-8"))
+    record = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer = tokenizers.from_dict(record)
+    front_end = FrontEnd(config.front_end)
+    model = make_model(config, tokenizer)
+    try:
+        front_end.load_state_dict(load_file(folder / "front_end.safetensors"))
+        model.load_state_dict(load_file(folder / "weights.safetensors"))
+    except RuntimeError as error:
+        raise CheckpointError(f"{folder}: the weights do not fit config.yaml: {error}") from error
+    return Recogniser(
+        front_end=front_end,
+        model=model.eval(),
+        tokenizer=tokenizer,
+        decoding=config.decoding,
+    )
+
+
+def load_config(folder: Path) -> RunConfig:
+    """The configuration of a run folder."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise CheckpointError(f"{folder} is not a run folder: config.yaml is missing")
+    return from_yaml(path.read_text(encoding="utf-8"))

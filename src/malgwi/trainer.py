@@ -1,0 +1,402 @@
+"""The training loop. `train` reads like the pseudocode of a paper; what it calls stands below it.
+
+The surprising choice: every random draw of step i is a function of (seed, i). The global generator
+(dropout) is reseeded each step and the masks have a generator of their own, so a checkpoint needs
+no generator state, and a run killed anywhere ends bit for bit where the undisturbed run ends.
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from malgwi.batching import Batch, Batches, Draw
+from malgwi.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+    save_tensors,
+)
+from malgwi.errors import ConfigError, TrainingError
+from malgwi.objective import Objective
+from malgwi.optim import OptimConfig, Plateau, build_optimizer, learning_rate
+from malgwi.training_log import TrainingLog
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """How long, how carefully and how often.
+
+    Attributes:
+        epochs: Passes over the data; None with ``budget_s`` or ``max_steps``.
+        max_steps: Optimiser steps, at most.
+        budget_s: Wall-clock seconds for training and development decoding together; schedules
+            end exactly there.
+        seed: Of every draw.
+        precision: ``bf16`` runs matrix products under autocast; ``auto`` does so where it pays.
+        clip_norm: Gradients are scaled down to this norm.
+        ema_decay: Of the moving average of weights, which is what is evaluated and kept; 0 is off.
+        evaluations: Development decodings over the whole run, evenly spread.
+        patience: Stop after so many evaluations without improvement; None never.
+        checkpoint_steps: Steps between checkpoints (one is also written at each evaluation).
+        keep_checkpoints: How many stay on disk.
+        log_steps: Steps between records.
+        max_skipped_steps: Steps with a non-finite loss or gradient that are skipped before the run
+            is stopped.
+    """
+
+    epochs: int | None = None
+    max_steps: int | None = None
+    budget_s: float | None = None
+    seed: int = 0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    clip_norm: float = 5.0
+    ema_decay: float = 0.999
+    evaluations: int = 20
+    patience: int | None = None
+    checkpoint_steps: int = 500
+    keep_checkpoints: int = 2
+    log_steps: int = 20
+    max_skipped_steps: int = 20
+
+    def __post_init__(self) -> None:
+        if self.epochs is None and self.max_steps is None and self.budget_s is None:
+            raise ConfigError("training needs an end: give epochs, max_steps or a budget")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The built objects that training works on; ``evaluate`` decodes the development split."""
+
+    model: Any
+    objective: Objective
+    batches: Batches
+    optim: OptimConfig
+    evaluate: Callable[[nn.Module], float]
+
+
+@dataclass
+class State:
+    """All that changes while training, tensors apart. Counters count what is done."""
+
+    step: int = 0
+    epoch: int = 0
+    position: int = 0  # steps of this epoch that are done
+    evaluations: int = 0
+    since_best: int = 0
+    best_cer: float = math.inf
+    best_step: int = 0
+    skipped: int = 0
+    elapsed_s: float = 0.0
+    audio_s: float = 0.0
+    stopped: str = ""
+
+
+def train(
+    parts: Parts,
+    config: TrainerConfig,
+    folder: Path,
+    log: TrainingLog,
+    *,
+    resume: Path | None = None,
+) -> State:
+    """Train until the epochs, the steps, the budget or the patience are spent.
+
+    The best weights by development CER stand in ``folder/weights.safetensors`` afterwards.
+
+    Args:
+        parts: Model, objective, batches, optimiser settings, development decoding.
+        config: See there.
+        folder: The run folder.
+        log: Records and progress.
+        resume: JSON file of the checkpoint to go on from.
+
+    Raises:
+        TrainingError: Too many non-finite steps, or an interruption (a checkpoint is written).
+        CheckpointError: ``resume`` is damaged.
+    """
+    loop = _Loop(parts, config, folder, log)
+    if resume is not None:
+        loop.restore(resume)
+    state = loop.state
+    with interruptible() as interrupted:
+        while not state.stopped:
+            plan = parts.batches.plan(state.epoch)
+            for draws in plan[state.position :]:
+                loop.progress = loop.share_done(len(plan))
+                if loop.evaluation_due():
+                    loop.evaluate()
+                if loop.over() or interrupted.is_set():
+                    break
+                loop.step(draws)
+                state.position += 1
+                if state.step % config.checkpoint_steps == 0:
+                    loop.checkpoint()
+            if interrupted.is_set():
+                raise TrainingError(f"interrupted; go on with  --resume {loop.checkpoint()}")
+            if not loop.over():
+                state.epoch, state.position = state.epoch + 1, 0
+                loop.progress = loop.share_done(len(plan))
+            if loop.over():
+                loop.progress = 1.0
+                loop.evaluate()
+                state.stopped = state.stopped or "completed"
+    loop.checkpoint()
+    return state
+
+
+class _Loop:
+    """The steps of `train`, on shared state."""
+
+    def __init__(self, parts: Parts, config: TrainerConfig, folder: Path, log: TrainingLog) -> None:
+        self.parts, self.config, self.folder, self.log = parts, config, folder, log
+        self.model = parts.model
+        self.optimizer = build_optimizer(self.model, parts.optim)
+        self.plateau = Plateau(parts.optim.decay, parts.optim.plateau_patience)
+        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.state = State()
+        self.progress = 0.0
+        self.began = time.monotonic()
+        self.smoothed_loss = math.nan
+        self.autocast = pays_bf16() if config.precision == "auto" else config.precision == "bf16"
+        self.counted: dict[str, float] = {}
+
+    # --- one step -------------------------------------------------------------------------------
+
+    def step(self, draws: Sequence[Sequence[Draw]]) -> None:
+        """One optimiser step over its batches; a non-finite one is named and skipped."""
+        state, config = self.state, self.config
+        torch.manual_seed(_mixed(config.seed, state.step))
+        generator = torch.Generator().manual_seed(_mixed(config.seed + 1, state.step))
+        batches = [self.parts.batches.load(part, generator) for part in draws]
+        rate = self.plateau.factor * learning_rate(
+            self.parts.optim, step=state.step, progress=self.progress, epoch=state.epoch
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss, parts = self._gradients(batches, generator)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        if math.isfinite(loss) and bool(torch.isfinite(norm)):
+            self.optimizer.step()
+            self._update_average()
+        else:
+            self._skip(batches, loss, float(norm))
+        state.step += 1
+        state.audio_s += sum(batch.audio_s for batch in batches)
+        self._report(loss, parts, rate, float(norm))
+
+    def _gradients(
+        self, batches: Sequence[Batch], generator: torch.Generator
+    ) -> tuple[float, dict[str, float]]:
+        """Accumulate gradients; batches weigh by their units, as if they were one batch."""
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        units = [float(batch.token_lengths.sum()) for batch in batches]
+        total, sums = 0.0, dict[str, float]()
+        for batch, count in zip(batches, units, strict=True):
+            with self._precision():
+                loss, parts = self.parts.objective(self.model, batch, self.progress, generator)
+            share = count / max(1.0, sum(units))
+            (loss * share).backward()  # type: ignore[no-untyped-call]
+            total += share * float(loss.detach())
+            for name, value in parts.items():
+                sums[name] = sums.get(name, 0.0) + share * value
+        return total, sums
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if not self.autocast:
+            return nullcontext()
+        device = next(self.model.parameters()).device.type
+        return torch.autocast(device, torch.bfloat16)
+
+    def _skip(self, batches: Sequence[Batch], loss: float, norm: float) -> None:
+        self.state.skipped += 1
+        ids = [name for batch in batches for name in batch.ids]
+        named = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
+        message = (
+            f"step {self.state.step}: loss {loss}, gradient norm {norm}: skipped; batch: {named}"
+        )
+        self.log.say(message)
+        self.log.record(self.state.step, {"skipped": ids, "loss": str(loss)})
+        if self.state.skipped > self.config.max_skipped_steps:
+            raise TrainingError(
+                f"{self.state.skipped} steps had a non-finite loss or gradient (bound: "
+                f"max_skipped_steps={self.config.max_skipped_steps}); last: {message}. "
+                "Lower the learning rate, or look at these utterances"
+            )
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Moving average of the weights, quick at first (Polyak & Juditsky 1992)."""
+        decay = min(self.config.ema_decay, (1 + self.state.step) / (10 + self.state.step))
+        for name, value in self.model.state_dict().items():
+            if self.config.ema_decay > 0 and value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
+
+    def _report(self, loss: float, parts: dict[str, float], rate: float, norm: float) -> None:
+        state = self.state
+        if math.isfinite(loss):
+            fresh = math.isnan(self.smoothed_loss)
+            self.smoothed_loss = loss if fresh else 0.98 * self.smoothed_loss + 0.02 * loss
+        elapsed = self.elapsed()
+        left = elapsed / self.progress - elapsed if self.progress > 0 else math.inf
+        if self.config.budget_s is not None:
+            left = min(left, self.config.budget_s - elapsed)
+        speed = state.audio_s / elapsed
+        self.log.show(
+            progress=self.progress,
+            epoch=state.epoch,
+            loss=self.smoothed_loss,
+            speed=speed,
+            left_s=left,
+        )
+        if state.step % self.config.log_steps == 0:
+            values = {"loss": loss, **{f"loss_{k}": v for k, v in parts.items()}}
+            numbers = {"learning_rate": rate, "gradient_norm": norm, "x_real_time": speed}
+            self.log.record(
+                state.step, {"epoch": state.epoch, **values, **numbers, "elapsed_s": elapsed}
+            )
+
+    # --- when -----------------------------------------------------------------------------------
+
+    def elapsed(self) -> float:
+        """Seconds of this run, those before a resume included."""
+        return self.state.elapsed_s + time.monotonic() - self.began
+
+    def share_done(self, steps_in_epoch: int) -> float:
+        """Share of the run that is over, by whichever end comes first."""
+        shares = [0.0]
+        if self.config.epochs is not None:
+            done = self.state.epoch + self.state.position / steps_in_epoch
+            shares.append(done / self.config.epochs)
+        if self.config.max_steps is not None:
+            shares.append(self.state.step / self.config.max_steps)
+        if self.config.budget_s is not None:
+            shares.append(self.elapsed() / self.config.budget_s)
+        return min(1.0, max(shares))
+
+    def over(self) -> bool:
+        """Whether an end has been reached."""
+        return bool(self.state.stopped) or self.progress >= 1.0
+
+    def evaluation_due(self) -> bool:
+        """Whether a further share of 1/evaluations of the run has passed."""
+        due = int(self.progress * self.config.evaluations + 1e-9)
+        return self.progress < 1.0 and due > self.state.evaluations
+
+    # --- evaluation and checkpoints -------------------------------------------------------------
+
+    def evaluate(self) -> None:
+        """Decode the development split with the averaged weights; keep the best."""
+        state = self.state
+        began = time.monotonic()
+        with self._averaged():
+            cer = self.parts.evaluate(self.model)
+        state.evaluations = int(self.progress * self.config.evaluations + 1e-9)
+        state.since_best += 1
+        if cer < state.best_cer:
+            state.best_cer, state.best_step, state.since_best = cer, state.step, 0
+            save_tensors(self.folder / "weights.safetensors", self.average)
+        self.plateau.update(cer) if self.parts.optim.schedule == "plateau" else None
+        if self.config.patience is not None and state.since_best > self.config.patience:
+            state.stopped = f"no improvement in {state.since_best} evaluations"
+        seconds = time.monotonic() - began
+        values = {"dev_cer": cer, "best_cer": state.best_cer, "evaluation_s": seconds}
+        self.log.record(state.step, {"epoch": state.epoch, **values, "elapsed_s": self.elapsed()})
+        self.log.say(
+            f"{self.progress:4.0%}  step {state.step}  epoch {state.epoch}  "
+            f"loss {self.smoothed_loss:.3f}  dev CER {100 * cer:.2f} %  (best "
+            f"{100 * state.best_cer:.2f} %)  {state.audio_s / self.elapsed():.0f} × real time"
+        )
+        if not state.stopped and self.progress < 1.0:
+            self.checkpoint()
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        current = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.model.load_state_dict(self.average)
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(current)
+
+    def checkpoint(self) -> Path:
+        """Save everything that the rest of the run depends on."""
+        tensors, scalars = optimizer_tensors(self.optimizer)
+        named: dict[str, Tensor] = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        named |= {f"average/{k}": v for k, v in self.average.items()}
+        named |= {f"optimizer/{k}": v for k, v in tensors.items()}
+        values = {
+            "state": {**asdict(self.state), "elapsed_s": self.elapsed()},
+            "plateau": vars(self.plateau),
+            "optimizer": scalars,
+            "smoothed_loss": self.smoothed_loss,
+        }
+        checkpoint = Checkpoint(tensors=named, values=values)
+        keep = self.config.keep_checkpoints
+        return save_checkpoint(self.folder / "checkpoints", self.state.step, checkpoint, keep=keep)
+
+    def restore(self, path: Path) -> None:
+        """Undo `checkpoint`."""
+        saved = load_checkpoint(path)
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
+        for name, tensor in saved.tensors.items():
+            group, _, key = name.partition("/")
+            groups[group][key] = tensor
+        self.model.load_state_dict(groups["model"])
+        self.average = groups["average"]
+        restore_optimizer(self.optimizer, groups["optimizer"], saved.values["optimizer"])
+        vars(self.plateau).update(saved.values["plateau"])
+        self.state.__dict__.update(saved.values["state"])
+        self.state.stopped = ""
+        self.smoothed_loss = saved.values["smoothed_loss"]
+        self.began = time.monotonic()
+        self.log.rewind(self.state.step)
+
+
+def _mixed(seed: int, step: int) -> int:
+    """A seed for one step, far from its neighbours' (SplitMix64's odd constant)."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 1) % 2**63
+
+
+def pays_bf16() -> bool:
+    """Whether a matrix product in bfloat16 is clearly faster than in float32 on this machine."""
+
+    def seconds(dtype: torch.dtype) -> float:
+        a = torch.ones(512, 512, dtype=dtype)
+        a @ a
+        began = time.perf_counter()
+        for _ in range(10):
+            a @ a
+        return time.perf_counter() - began
+
+    return torch.cuda.is_available() or seconds(torch.bfloat16) < 0.7 * seconds(torch.float32)
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Turn SIGINT and SIGTERM into an event, in the main thread, so that a step can end first."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: event.set()) for number in numbers}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
