@@ -182,7 +182,8 @@ def _masks(
 ) -> Tensor:
     """Where any of ``count`` masks lies: [B, extent], True inside a mask.
 
-    Widths are uniform integers in [0, longest), starts in [0, size − width).
+    Widths are uniform integers in [0, longest), starts in [0, size − width]; the paper's half-open
+    interval, read of integers, would never hide the last bin or frame.
     """
     if not count:
         return torch.zeros(len(sizes), extent, dtype=torch.bool, device=sizes.device)
@@ -191,7 +192,7 @@ def _masks(
     widths = (chance[0] * room.minimum(sizes)[:, None]).floor()
     if counts is not None:
         widths = widths * (torch.arange(count, device=sizes.device) < counts[:, None])
-    starts = (chance[1] * (sizes[:, None] - widths)).floor()
+    starts = (chance[1] * (sizes[:, None] - widths + 1)).floor()
     positions = torch.arange(extent, device=sizes.device)[:, None]
     inside = (positions >= starts[:, None, :]) & (positions < (starts + widths)[:, None, :])
     return inside.any(-1)
