@@ -1,0 +1,105 @@
+"""Any Lhotse manifest: cuts, or recordings with their supervisions.
+
+Source, licence and paper: of whatever corpus the manifest describes. Lhotse has recipes for
+well over a hundred (``lhotse prepare --help``): https://lhotse.readthedocs.io
+
+Accepted: a file of cuts (``cuts.jsonl.gz``), or a folder, or one of the two files, of a pair
+``X_recordings_Y.jsonl.gz`` and ``X_supervisions_Y.jsonl.gz``. A cut with several supervisions
+gives one utterance for each; features, alignments and genders are left behind.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lhotse import CutSet, RecordingSet, SupervisionSet, load_manifest
+from lhotse.cut import MonoCut
+from lhotse.supervision import SupervisionSegment
+
+from malgwi import manifest
+from malgwi.corpora.rows import BadRow, Row
+from malgwi.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class LhotseManifests:
+    """Lhotse cuts, or recordings with supervisions.
+
+    Attributes:
+        audio_root: What relative paths are relative to; by default the manifest's folder.
+    """
+
+    audio_root: Path | None = None
+
+    def rows(self, source: Path) -> Iterator[Row | BadRow]:
+        """One row a supervision, in the manifest's order.
+
+        Raises:
+            DataError: No such file, or not a manifest of these kinds.
+        """
+        folder = source if source.is_dir() else source.parent
+        for cut in _cuts(source):
+            if not isinstance(cut, MonoCut):
+                yield _unsupported(cut.id, f"a {type(cut).__name__}: only single cuts are read")
+                continue
+            if not cut.supervisions:
+                yield BadRow(
+                    utterance_id=cut.id, path="", reason="empty text", detail="no supervision"
+                )
+            for supervision in cut.supervisions:
+                yield _row(cut, supervision, self.audio_root or folder)
+
+
+def _cuts(source: Path) -> Iterator[MonoCut]:
+    """Cuts of a file of cuts, or made from a pair of recordings and supervisions."""
+    if source.is_dir():
+        for recordings in _pairs(source):
+            yield from _paired_cuts(recordings)
+    elif "recordings" in source.name or "supervisions" in source.name:
+        yield from _paired_cuts(source.with_name(source.name.replace("supervisions", "recordings")))
+    else:
+        yield from manifest.stream(source)
+
+
+def _pairs(folder: Path) -> list[Path]:
+    found = sorted(folder.glob("*recordings*.jsonl*"))
+    if not found:
+        raise DataError(f"{folder}: holds no *recordings*.jsonl[.gz]: name the file of cuts itself")
+    return found
+
+
+def _paired_cuts(recordings: Path) -> Iterator[MonoCut]:
+    supervisions = recordings.with_name(recordings.name.replace("recordings", "supervisions"))
+    loaded = []
+    for path, kind in ((recordings, RecordingSet), (supervisions, SupervisionSet)):
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; recordings and supervisions come in pairs")
+        value = load_manifest(path)
+        if not isinstance(value, kind):
+            raise DataError(f"{path}: a {type(value).__name__}, where a {kind.__name__} is wanted")
+        loaded.append(value)
+    cuts = CutSet.from_manifests(recordings=loaded[0], supervisions=loaded[1])
+    yield from cuts.trim_to_supervisions(keep_overlapping=False)
+
+
+def _row(cut: MonoCut, supervision: SupervisionSegment, folder: Path) -> Row | BadRow:
+    recording = cut.recording
+    if recording is None or len(recording.sources) != 1 or recording.sources[0].type != "file":
+        return _unsupported(supervision.id, "its audio is not one file")
+    if recording.transforms:
+        return _unsupported(supervision.id, "its recording carries transforms (speed, volume, …)")
+    alone = len(cut.supervisions) == 1
+    return Row(
+        utterance_id=cut.id if alone and supervision.start == 0 else supervision.id,
+        path=folder / recording.sources[0].source,
+        text=supervision.text or "",
+        speaker=supervision.speaker,
+        start_s=max(0.0, cut.start + supervision.start),
+        duration_s=min(supervision.duration, cut.end - cut.start - max(0.0, supervision.start)),
+        channel=(cut.custom or {}).get("channels", cut.channel),
+        custom={**(cut.custom or {}), **(supervision.custom or {})} or None,
+    )
+
+
+def _unsupported(utterance_id: str, detail: str) -> BadRow:
+    return BadRow(utterance_id=utterance_id, path="", reason="unsupported source", detail=detail)
