@@ -82,7 +82,7 @@ def build(
     texts = references(train_cuts, config)
     tokenizer = _tokenizer(config, texts.values(), folder)
     front_end = FrontEnd(config.front_end)
-    cache = AudioCache.build([*train_cuts, *dev_cuts], config.front_end, folder / "audio_cache")
+    cache = AudioCache.build(train_cuts, config.front_end, folder / "audio_cache")
     examples, left_out = _examples(texts, cache, tokenizer, config)
     say(
         f"{len(examples)} training utterances, {sum(e.duration_s for e in examples) / 3600:.2f} h "
@@ -108,7 +108,7 @@ def build(
         objective=objective,
         batches=batches,
         optim=config.optim,
-        evaluate=dev_error_rate(config, front_end, tokenizer, cache, references(dev_cuts, config)),
+        evaluate=dev_error_rate(config, front_end, tokenizer, dev_cuts),
     )
     start = measure_start(parts, tokenizer)
     trainer = config.trainer
@@ -186,20 +186,18 @@ def _objective(config: RunConfig, examples: Sequence[Example], tokenizer: Tokeni
 
 
 def dev_error_rate(
-    config: RunConfig,
-    front_end: FrontEnd,
-    tokenizer: Tokenizer,
-    audio: Mapping[str, NDArray[np.float32]],
-    wanted: Mapping[str, str],
+    config: RunConfig, front_end: FrontEnd, tokenizer: Tokenizer, cuts: Sequence[MonoCut]
 ) -> Callable[[nn.Module], float]:
     """CER without spaces of the development split, by real decoding, as a function of the model."""
+    wanted = references(cuts, config)
+    waveforms = [front_end.cut_waveform(cut) for cut in cuts]
 
     def evaluate(model: nn.Module) -> float:
         assert isinstance(model, LAS)
         recogniser = Recogniser(
             front_end=front_end, model=model, tokenizer=tokenizer, decoding=config.dev_decoding
         )
-        found = recogniser.recognise([audio[name] for name in wanted])
+        found = recogniser.recognise(waveforms)
         hypotheses = {name: result.text for name, result in zip(wanted, found, strict=True)}
         return cer_nospace(wanted, hypotheses).rate
 

@@ -1,0 +1,139 @@
+"""Decode a manifest with a recogniser and measure accuracy's raw material, time and size together.
+
+Scoring itself lives in `malgwi.metrics`; this file owns what only a run can tell: hypotheses,
+decoding time, and how large the model is.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from lhotse.cut import MonoCut
+from numpy.typing import NDArray
+
+from malgwi import manifest
+from malgwi.text.normalize import NormalizerConfig, normalize
+from malgwi.transcribe import Recogniser, Recognition
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One decoded utterance; the reference is normalised as the run says."""
+
+    id: str
+    speaker: str | None
+    duration_s: float
+    reference: str
+    hypothesis: str
+    recognition: Recognition
+    waveform: NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """Time from file to text. ``x_real_time`` is audio (before trimming) over wall-clock time."""
+
+    audio_s: float
+    load_s: float
+    decode_s: float
+    threads: int
+
+    @property
+    def x_real_time(self) -> float:
+        """Seconds of audio a second, reading and trimming included."""
+        return self.audio_s / max(1e-9, self.load_s + self.decode_s)
+
+    @property
+    def x_real_time_per_thread(self) -> float:
+        """The same divided by the threads used."""
+        return self.x_real_time / self.threads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What the recogniser weighs: its parameters, and the bytes of every file that use needs."""
+
+    parameters: int
+    bytes_on_disk: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """All that was measured on one manifest."""
+
+    utterances: tuple[Utterance, ...]
+    speed: Speed
+    size: Size
+
+    def references(self) -> dict[str, str]:
+        """id → reference."""
+        return {u.id: u.reference for u in self.utterances}
+
+    def hypotheses(self) -> dict[str, str]:
+        """id → hypothesis."""
+        return {u.id: u.hypothesis for u in self.utterances}
+
+
+#: The files of a run folder that transcription needs.
+USED_FILES = ("config.yaml", "tokenizer.json", "front_end.safetensors", "weights.safetensors")
+
+
+def evaluate(
+    recogniser: Recogniser, cuts: Iterable[MonoCut], text: NormalizerConfig, folder: Path
+) -> Evaluation:
+    """Decode every cut, timing reading and decoding apart.
+
+    Args:
+        recogniser: From the run ``folder``.
+        cuts: The manifest.
+        text: How references are normalised (hypotheses are in that form already).
+        folder: The run folder, for the bytes on disk.
+    """
+    cuts = list(cuts)
+    began = time.perf_counter()
+    waveforms = [recogniser.front_end.cut_waveform(cut) for cut in cuts]
+    loaded = time.perf_counter()
+    found = recogniser.recognise(waveforms)
+    done = time.perf_counter()
+    speed = Speed(
+        audio_s=sum(cut.duration for cut in cuts),
+        load_s=loaded - began,
+        decode_s=done - loaded,
+        threads=torch.get_num_threads(),
+    )
+    return Evaluation(
+        utterances=_utterances(cuts, waveforms, found, text),
+        speed=speed,
+        size=measure_size(recogniser, folder),
+    )
+
+
+def _utterances(
+    cuts: Sequence[MonoCut],
+    waveforms: Sequence[NDArray[np.float32]],
+    found: Sequence[Recognition],
+    text: NormalizerConfig,
+) -> tuple[Utterance, ...]:
+    return tuple(
+        Utterance(
+            id=cut.id,
+            speaker=manifest.speaker(cut),
+            duration_s=cut.duration,
+            reference=normalize(manifest.text(cut), text),
+            hypothesis=recognition.text,
+            recognition=recognition,
+            waveform=waveform,
+        )
+        for cut, waveform, recognition in zip(cuts, waveforms, found, strict=True)
+    )
+
+
+def measure_size(recogniser: Recogniser, folder: Path) -> Size:
+    """Parameters of the model and bytes of the files that use needs."""
+    return Size(
+        parameters=sum(p.numel() for p in recogniser.model.parameters()),
+        bytes_on_disk=sum((folder / name).stat().st_size for name in USED_FILES),
+    )
