@@ -1,7 +1,8 @@
 """The command line: one file a command, found by name, imported only when called.
 
 A command file holds one function ``main`` whose signature *is* the interface (tyro turns it into
-options and help). ``malgwi score`` therefore starts without importing torch.
+options and help); one whose function is ``run`` parses for itself. ``malgwi score`` therefore
+starts without importing torch.
 """
 
 import sys
@@ -13,7 +14,13 @@ from malgwi.errors import MalgwiError
 from malgwi.registry import resolve
 
 #: name → (module:function, one line for the overview)
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": ("malgwi.cli.doctor:main", "what is installed, what works, what missing things cost"),
+    "prepare": ("malgwi.cli.prepare:main", "a corpus, or your own recordings, to a manifest"),
+    "split": ("malgwi.cli.split:main", "manifests to training and development parts without leaks"),
+    "train": ("malgwi.cli.train:run", "train a recogniser by a recipe"),
+    "transcribe": ("malgwi.cli.transcribe:main", "audio files to text"),
+}
 
 
 def overview() -> str:
@@ -37,7 +44,10 @@ def main(argv: list[str] | None = None) -> None:
     try:
         table = {name: target for name, (target, _) in COMMANDS.items()}
         command = resolve("command", table, args[0])
-        tyro.cli(command, prog=f"malgwi {args[0]}", args=args[1:])
+        if command.__name__ == "run":  # a command that parses for itself
+            command(args[1:])
+        else:
+            tyro.cli(command, prog=f"malgwi {args[0]}", args=args[1:])
     except MalgwiError as error:
         print(f"malgwi {args[0]}: {error}", file=sys.stderr)
         raise SystemExit(2) from None
