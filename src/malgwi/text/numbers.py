@@ -157,7 +157,7 @@ def _counted(number: int, counter: str, before: str, after: str) -> str:
     limit = _NATIVE.get(counter)
     if limit is None or number == 0 or (limit and number > limit):
         return sino(number)
-    if re.search(r"(?<![가-힣])제$", before):  # 제3장: an ordinal
+    if re.search(r"(?<![가-힣])[제초중고]$", before):  # 제3장, 중2병: an ordinal
         return sino(number)
     if counter == "번" and (_NUMBER_BEFORE_BEON.search(before) or _NUMBER_AFTER_BEON.match(after)):
         return sino(number)
