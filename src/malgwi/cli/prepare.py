@@ -101,8 +101,9 @@ def _jobs() -> Any:
         for name, kind in kinds.items()
     ]
     union = reduce(or_, jobs)
-    marked: Any = OmitSubcommandPrefixes
-    return OmitArgPrefixes[marked[union]]
+    flat: Any = OmitArgPrefixes
+    bare: Any = OmitSubcommandPrefixes
+    return flat[bare[union]]
 
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ cuts is the same for all of them and lives in `malgwi.corpora.rows`.
 
 #: name → module:class
 CORPORA: dict[str, str] = {
+    "embedded": "malgwi.corpora.embedded:Embedded",
     "hackathon": "malgwi.corpora.hackathon:Hackathon",
     "lhotse": "malgwi.corpora.lhotse_manifests:LhotseManifests",
     "pansori": "malgwi.corpora.pansori:Pansori",
