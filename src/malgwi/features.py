@@ -33,7 +33,7 @@ class FrontEndConfig:
 
     Args:
         sample_rate_hz: Audio of any other rate is resampled to this one.
-        channels: What to do with more than one channel (``malgwi.audio.load``).
+        channels: What to do with a file of several channels (a cut's manifest names its own).
         trim_db: Cut both ends where they lie this far below the loudest frame; None keeps them.
         trim_frame_length: Samples a frame of the trimming.
         trim_hop_length: Samples between frames of the trimming.
@@ -135,17 +135,13 @@ class FrontEndConfig:
         return self.num_mels if self.kind == "log_mel" else self.fft_length // 2 + 1
 
     def audio_settings(self) -> dict[str, Any]:
-        """The settings that decide the waveform, apart from what is computed on it."""
-        names = ("sample_rate_hz", "channels", "trim_db", "trim_frame_length", "trim_hop_length")
+        """The settings that decide a cut's waveform, apart from what is computed on it."""
+        names = ("sample_rate_hz", "trim_db", "trim_frame_length", "trim_hop_length")
         return {name: getattr(self, name) for name in names}
 
 
 class FrontEnd(torch.nn.Module):
-    """Waveforms to features; without parameters, in float32 even under autocast.
-
-    Args:
-        config: All of its settings.
-    """
+    """Waveforms to features, as configured; no parameters, float32 even under autocast."""
 
     window: Tensor
     mel_filters: Tensor
@@ -186,13 +182,8 @@ class FrontEnd(torch.nn.Module):
         Raises:
             AudioError: The file is missing or is not what it claims to be.
         """
-        samples = audio.load(
-            source,
-            sample_rate_hz=self.config.sample_rate_hz,
-            channels=self.config.channels,
-            raw=raw,
-        )
-        return self.trim(samples)
+        rate_hz, channels = self.config.sample_rate_hz, self.config.channels
+        return self.trim(audio.load(source, sample_rate_hz=rate_hz, channels=channels, raw=raw))
 
     def cut_waveform(self, cut: Any) -> NDArray[np.float32]:
         """The same for a Lhotse cut: its stretch, the channel its manifest names, then trimmed."""
@@ -202,11 +193,9 @@ class FrontEnd(torch.nn.Module):
         """Cut both ends by ``trim_db``, as librosa.effects.trim would."""
         if self.config.trim_db is None or not len(samples):
             return samples
+        frame, hop = self.config.trim_frame_length, self.config.trim_hop_length
         start, end = audio.trim_bounds(
-            samples,
-            top_db=self.config.trim_db,
-            frame_length=self.config.trim_frame_length,
-            hop_length=self.config.trim_hop_length,
+            samples, top_db=self.config.trim_db, frame_length=frame, hop_length=hop
         )
         return samples[start:end]
 
@@ -286,13 +275,15 @@ class FrontEnd(torch.nn.Module):
         pad = config.fft_length // 2 if config.center else 0
         waveforms = spectral.emphasize(waveforms, config.gain, config.preemphasis)
         padded = spectral.pad_each(waveforms, lengths, pad, config.pad_mode)
-        num_frames = int(feature_lengths.max())
-        padded = padded[:, : config.fft_length + (num_frames - 1) * config.hop_length]
-        mask = spectral.within(feature_lengths, num_frames)
+        features = padded.new_zeros(len(padded), int(feature_lengths.max()), config.num_features)
         # On a CPU one utterance at a time stays in the cache, about twice as fast as all at once.
         block = 1 if padded.device.type == "cpu" else len(padded)
-        blocks = [slice(row, row + block) for row in range(0, len(padded), block)]
-        features = torch.cat([self._scaled(padded[rows], mask[rows]) for rows in blocks])
+        for start in range(0, len(padded), block):
+            rows = slice(start, start + block)
+            if num_frames := int(feature_lengths[rows].max()):
+                span = config.fft_length + (num_frames - 1) * config.hop_length
+                mask = spectral.within(feature_lengths[rows], num_frames)
+                features[rows, :num_frames] = self._scaled(padded[rows, :span], mask)
         return features, feature_lengths
 
     def _scaled(self, padded: Tensor, mask: Tensor) -> Tensor:

@@ -117,7 +117,7 @@ def mel_filters(
     """
     low, high = hz_to_mel(np.array([f_min_hz, f_max_hz]), scale)
     edges = mel_to_hz(np.linspace(low, high, num_mels + 2), scale)
-    bins = np.linspace(0, sample_rate_hz / 2, n_fft // 2 + 1)[:, None]
+    bins = np.arange(n_fft // 2 + 1)[:, None] * (sample_rate_hz / n_fft)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     filters = np.maximum(0.0, np.minimum(rising, falling))

@@ -113,6 +113,7 @@ def test_librosa_preset_is_librosas_default() -> None:
         {"n_fft": 1024, "window_ms": 20.0, "hop_ms": 12.5, "gain": 32768.0},
         {"kind": "spectrogram", "power": 2, "scale": "db", "top_db": None},
         {"floor": 1e-3, "scale": "ln"},
+        {"n_fft": 401},
     ],
     ids=str,
 )
