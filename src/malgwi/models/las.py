@@ -305,7 +305,8 @@ def _next_input(
 ) -> Tensor:
     if logits is None:
         return reference
-    probabilities = logits.detach().float().softmax(-1)
+    # a NaN makes the loss NaN, which the loop names and skips; drawing from it would crash first
+    probabilities = logits.detach().float().softmax(-1).nan_to_num(nan=1.0)
     own = torch.multinomial(probabilities, 1, generator=generator)[:, 0]
     chance = torch.rand(len(reference), generator=generator, device=reference.device)
     return torch.where(chance < sampling, own, reference)
@@ -360,18 +361,21 @@ class LAS(nn.Module):
 
     def scorer(self, encoded: Encoded) -> "LASScorer":
         """The model as a beam search sees it, for one encoded batch."""
-        return LASScorer(self.speller, encoded)
+        memory, mask = encoded.memory, length_mask(encoded.lengths, encoded.memory.shape[1])
+        return LASScorer(self.speller, memory, self.speller.attend.keys(memory), mask)
 
 
 class LASScorer:
-    """StepScorer over one encoded batch."""
+    """NarrowingScorer over an encoded batch: memory [B, S, E], keys [B, S, A], mask [B, S]."""
 
-    def __init__(self, speller: Speller, encoded: Encoded) -> None:
-        self._speller = speller
-        self._memory = encoded.memory
-        self._keys = speller.attend.keys(encoded.memory)
-        self._mask = length_mask(encoded.lengths, encoded.memory.shape[1])
+    def __init__(self, speller: Speller, memory: Tensor, keys: Tensor, mask: Tensor) -> None:
+        self._speller, self._memory, self._keys, self._mask = speller, memory, keys, mask
         self.vocabulary_size = speller.output.residual.out_features
+
+    def narrow(self, utterances: Tensor) -> "LASScorer":
+        """A scorer over these utterances [b] only."""
+        kept = (self._memory[utterances], self._keys[utterances], self._mask[utterances])
+        return LASScorer(self._speller, *kept)
 
     def start(self, beams: int) -> SpellerState:
         """State of B × ``beams`` rows before the first token."""

@@ -1,0 +1,202 @@
+"""The loop: it learns, it resumes bit for bit, it names what breaks it."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from malgwi import manifest
+from malgwi.batching import Batch
+from malgwi.checkpoint import list_checkpoints
+from malgwi.config import RunConfig
+from malgwi.errors import CheckpointError, TrainingError
+from malgwi.features import preset
+from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
+from malgwi.objective import Objective, ObjectiveConfig
+from malgwi.run import Built, build
+from malgwi.trainer import TrainerConfig, train
+from malgwi.training_log import TrainingLog, read_metrics
+from malgwi.transcribe import DecodingConfig
+from tests.tones import make_corpus
+
+
+def tiny_config(**trainer: object) -> RunConfig:
+    base = RunConfig()
+    settings = {"epochs": 2, "precision": "fp32", "evaluations": 2, "log_steps": 1, **trainer}
+    return replace(
+        base,
+        front_end=replace(preset("telephone"), num_mels=20),
+        batches=replace(base.batches, max_batch_s=8.0, speeds=(0.9, 1.0, 1.1)),
+        model=LASConfig(
+            listener=ListenerConfig(front="stack", stack=4, layers=1, units=24, dropout=0.1),
+            speller=SpellerConfig(
+                attention="dot", attention_units=16, layers=1, units=24, embedding=8, dropout=0.1
+            ),
+            ctc=True,
+        ),
+        objective=ObjectiveConfig(ctc_weight=0.5, sampling=0.2),
+        optim=replace(base.optim, learning_rate=5e-3),
+        trainer=TrainerConfig(**settings),  # type: ignore[arg-type]
+        dev_decoding=DecodingConfig(method="ctc"),
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tones")
+    return make_corpus(folder, 40, seed=1), make_corpus(folder, 8, seed=2, prefix="d")
+
+
+def built(corpus: tuple[Path, Path], folder: Path, config: RunConfig) -> Built:
+    train_cuts, dev_cuts = (list(manifest.read(path)) for path in corpus)
+    folder.mkdir(exist_ok=True)
+    return build(config, train_cuts, dev_cuts, folder, lambda _text: None)
+
+
+def weights(folder: Path) -> bytes:
+    return list_checkpoints(folder / "checkpoints")[-1].with_suffix(".safetensors").read_bytes()
+
+
+class KilledError(Exception):
+    """Stands for a kill: raised in the middle of a step, nothing is cleaned up."""
+
+
+def die_at(objective: Objective, step: int) -> Objective:
+    calls = iter(range(10_000))
+
+    class Dying(Objective):
+        def __call__(self, *args: object) -> object:  # type: ignore[override]
+            if next(calls) == step:
+                raise KilledError
+            return objective(*args)  # type: ignore[arg-type]
+
+    dying = Dying.__new__(Dying)
+    dying.__dict__.update(objective.__dict__)
+    return dying
+
+
+@pytest.mark.parametrize("killed_at", [3, 7, 11])
+def test_resume_ends_bit_for_bit_where_the_undisturbed_run_ends(
+    corpus: tuple[Path, Path], tmp_path: Path, killed_at: int
+) -> None:
+    config = tiny_config(checkpoint_steps=3, epochs=3, evaluations=3)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    made = built(corpus, whole, config)
+    reference = train(made.parts, made.trainer, whole, TrainingLog(whole, tensorboard="off"))
+    made = built(corpus, broken, config)
+    parts = replace(made.parts, objective=die_at(made.parts.objective, killed_at))
+    with pytest.raises(KilledError):
+        train(parts, made.trainer, broken, TrainingLog(broken, tensorboard="off"))
+    newest = list_checkpoints(broken / "checkpoints")[-1]
+    torch.manual_seed(999)  # a new process knows nothing of the old one's generator
+    made = built(corpus, broken, config)
+    log = TrainingLog(broken, tensorboard="off")
+    resumed = train(made.parts, made.trainer, broken, log, resume=newest)
+    assert resumed.step == reference.step > killed_at
+    assert resumed.best_cer == reference.best_cer
+    assert weights(broken) == weights(whole)
+    best = [(folder / "weights.safetensors").read_bytes() for folder in (whole, broken)]
+    assert best[0] == best[1]
+    losses = [
+        [line.get("loss", line.get("dev_cer")) for line in read_metrics(folder / "metrics.jsonl")]
+        for folder in (whole, broken)
+    ]
+    assert losses[0] == losses[1]
+
+
+def test_a_damaged_checkpoint_is_named(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    made = built(corpus, tmp_path, tiny_config(checkpoint_steps=2, epochs=1))
+    train(made.parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+    before, newest = list_checkpoints(tmp_path / "checkpoints")
+    newest.with_suffix(".safetensors").write_bytes(b"half")
+    made = built(corpus, tmp_path, tiny_config(checkpoint_steps=2, epochs=1))
+    log = TrainingLog(tmp_path, tensorboard="off")
+    with pytest.raises(CheckpointError, match=before.name):
+        train(made.parts, made.trainer, tmp_path, log, resume=newest)
+
+
+class Poisoned:
+    """Batches whose features are NaN where the plan's step is in ``bad``."""
+
+    def __init__(self, batches: object, bad: set[int]) -> None:
+        self.inner, self.bad, self.count = batches, bad, -1
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def load(self, *args: object) -> Batch:
+        self.count += 1
+        batch: Batch = self.inner.load(*args)  # type: ignore[attr-defined]
+        if self.count in self.bad:
+            return replace(batch, features=batch.features * math.nan)
+        return batch
+
+
+def test_a_non_finite_step_is_named_skipped_and_bounded(
+    corpus: tuple[Path, Path], tmp_path: Path
+) -> None:
+    made = built(corpus, tmp_path, tiny_config(epochs=1, max_skipped_steps=2))
+    parts = replace(made.parts, batches=Poisoned(made.parts.batches, {1, 2}))  # type: ignore[arg-type]
+    state = train(parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+    assert state.skipped == 2
+    assert all(torch.isfinite(p).all() for p in made.parts.model.parameters())
+    named = [
+        line["skipped"] for line in read_metrics(tmp_path / "metrics.jsonl") if "skipped" in line
+    ]
+    assert [len(ids) > 0 for ids in named] == [True, True]
+    made = built(corpus, tmp_path, tiny_config(epochs=1, max_skipped_steps=2))
+    parts = replace(made.parts, batches=Poisoned(made.parts.batches, {0, 1, 2}))  # type: ignore[arg-type]
+    with pytest.raises(TrainingError, match=r"max_skipped_steps=2.*batch: t0"):
+        train(parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+
+
+def test_accumulation_equals_one_large_batch(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    """Without dropout two half batches give the gradient, hence the weights, of the whole."""
+
+    def after_a_step(name: str, max_batch_s: float, accumulate: int) -> torch.Tensor:
+        config = tiny_config(max_steps=1, epochs=None, ema_decay=0.0)
+        listener = replace(config.model.listener, dropout=0.0)
+        speller = replace(config.model.speller, dropout=0.0)
+        config = replace(
+            config,
+            batches=replace(
+                config.batches,
+                max_batch_s=1e9,
+                max_batch_size=40 // accumulate,
+                accumulate=accumulate,
+                curriculum_epochs=1,
+                speeds=(1.0,),
+            ),
+            model=replace(config.model, listener=listener, speller=speller),
+            objective=ObjectiveConfig(ctc_weight=0.5),
+        )
+        made = built(corpus, tmp_path / name, config)
+        log = TrainingLog(tmp_path / name, tensorboard="off")
+        train(made.parts, made.trainer, tmp_path / name, log)
+        return made.parts.model.ctc.residual.weight.detach().clone()
+
+    whole, halves = after_a_step("whole", 1e9, 1), after_a_step("halves", 1e9, 2)
+    torch.testing.assert_close(whole, halves, atol=1e-5, rtol=1e-3)
+
+
+def test_a_budget_ends_the_schedule_and_the_run(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    config = tiny_config(epochs=None, budget_s=4.0, evaluations=4)
+    made = built(corpus, tmp_path, config)
+    state = train(made.parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+    assert state.stopped == "completed"
+    lines = read_metrics(tmp_path / "metrics.jsonl")
+    steps = [line for line in lines if "learning_rate" in line]
+    assert 3.0 < steps[-1]["elapsed_s"] < 6.0
+    floor = config.optim.learning_rate * config.optim.final_ratio
+    assert steps[-1]["learning_rate"] < 3 * floor  # the last step begins just before the end
+    assert sum("dev_cer" in line for line in lines) == 4
+
+
+def test_it_learns_the_toy_language(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    made = built(corpus, tmp_path, tiny_config(epochs=40, evaluations=4, ema_decay=0.9))
+    state = train(made.parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+    assert state.best_cer < 0.1
+    assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["dev_cer"] < 0.2
