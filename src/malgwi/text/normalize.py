@@ -141,6 +141,7 @@ def _one_pass(text: str, config: NormalizerConfig) -> str:
         text = "".join(ch for ch in text if not hangul.is_compatibility_jamo(ch))
     text = _without_marks_of_writing(text, config)
     text = ("" if config.whitespace == "remove" else " ").join(text.split())
+    text = _INSIDE_DUAL.sub(lambda edge: edge[0].strip(), text)
     return unicodedata.normalize("NFC", text).translate(_RESTORE)
 
 
@@ -155,20 +156,25 @@ _LOOK_ALIKES = {
     **dict(zip("…。｡、､⁄∕￦", ("...", ".", ".", ",", ",", "/", "/", "₩"), strict=True)),
 }
 _INVISIBLE = {"\u034f", "\u115f", "\u1160", "\u3164", "\uffa0", "\ufe0e", "\ufe0f", "\u20e3"}
-#: Forms that stand for a character of their own: they must not merge with a digit beside them.
+#: Forms that stand for a character of their own: no digit beside them may join theirs.
 _APART = ("<circle>", "<compat>", "<fraction>", "<super>", "<sub>", "<square>")
 
 
 def _folded(text: str) -> str:
     """Look-alikes and presentation forms as the plain characters they stand for."""
-    out: list[str] = []
+    out, before_apart = "", False
     for ch in text:
         plain, tag = _fold(ch)
-        apart = tag in _APART and plain[:1].isdigit() and out[-1:] and out[-1][-1:].isdigit()
-        out.append((" " if apart else "") + plain)
-        if tag in ("<circle>", "<compat>", "<fraction>"):
-            out.append(" ")
-    return "".join(out)
+        apart = tag in _APART
+        if (
+            (apart or before_apart)
+            and plain[:1].isdigit()
+            and (out[-1:].isdigit() or out[-1:] == ".")
+        ):
+            out += " "
+        out += plain
+        before_apart = apart
+    return out
 
 
 def _fold(ch: str) -> tuple[str, str]:
@@ -204,6 +210,7 @@ _LETTERS = (
 _KEPT = {ch: chr(0xE000 + index) for index, ch in enumerate(("(", ")/(", ")", "/", "+", "*"))}
 _KEPT_TAGS = {f"{letter}/": chr(0xE010 + index) for index, letter in enumerate("blonu")}
 _RESTORE = {ord(code): mark for mark, code in (_KEPT | _KEPT_TAGS).items()}
+_INSIDE_DUAL = re.compile(rf"(?:[{_KEPT['(']}{_KEPT[')/(']}] )|(?: [{_KEPT[')/(']}{_KEPT[')']}])")
 _DUAL = re.compile(r"\(([^()]*)\) ?/ ?\(([^()]*)\)")
 _TAG = re.compile(r"(?<![A-Za-z0-9])[blonu]/")
 _MARKED_WORD = re.compile(r"([가-힣]+)((?:[+*]|/(?!\w))+)")

@@ -259,7 +259,7 @@ def _read_number(match: re.Match[str]) -> str:
         number = _read_integer(whole, word, before, after)
     if word == "km/h" and not before.endswith("시속 "):
         number = "시속 " + number
-    return _sign(match["sign"], word) + number + tail
+    return _sign(match["sign"], word, before) + number + tail
 
 
 def _read_integer(whole: str, word: str, before: str, after: str) -> str:
@@ -282,12 +282,14 @@ def _tail(gap: str, word: str) -> str:
     return " " + word if word == "번째" else gap + word
 
 
-def _sign(sign: str | None, word: str) -> str:
+def _sign(sign: str | None, word: str, before: str) -> str:
+    if not sign:
+        return ""
     if sign == "+":
         return "플러스 "
-    if sign:
-        return "영하 " if word in ("도", "℃", "°C", "°") else "마이너스 "
-    return ""
+    if word not in ("도", "℃", "°C", "°"):
+        return "마이너스 "
+    return "" if before.endswith("영하 ") else "영하 "
 
 
 def _alternatives(words: list[str]) -> str:
