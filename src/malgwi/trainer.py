@@ -152,6 +152,7 @@ def train(
                 loop.evaluate()
                 state.stopped = state.stopped or "completed"
     loop.checkpoint()
+    state.elapsed_s = loop.elapsed()
     return state
 
 
