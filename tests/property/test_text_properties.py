@@ -32,13 +32,14 @@ def test_letters_of_any_text_join_again(text: str) -> None:
     assert hangul.from_jamo(jamo) == text
 
 
+@settings(deadline=None)
 @given(st.text(st.one_of(SYLLABLES, CONJOINING, LETTERS)))
 def test_from_jamo_is_canonically_neutral(text: str) -> None:
     joined = hangul.from_jamo(text)
     assert unicodedata.normalize("NFC", joined) == unicodedata.normalize("NFC", text)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(WILD, POLICIES)
 @example("아/'여", NormalizerConfig(fillers="keep"))
 @example("(ᄀ)/(a) b/아/+*", NormalizerConfig(dual="keep", tags="keep", fillers="keep"))
@@ -50,6 +51,7 @@ def test_normalising_twice_changes_nothing(text: str, config: NormalizerConfig) 
     assert normalize(once, config) == once
 
 
+@settings(deadline=None)
 @given(WILD, POLICIES)
 def test_normalised_text_is_nfc_and_trimmed(text: str, config: NormalizerConfig) -> None:
     out = normalize(text, config)
@@ -78,11 +80,13 @@ def test_policies_hold(text: str, config: NormalizerConfig) -> None:
         assert " " not in out
 
 
+@settings(deadline=None)
 @given(POLICIES)
 def test_settings_survive_their_record(config: NormalizerConfig) -> None:
     assert NormalizerConfig.from_dict(config.to_dict()) == config
 
 
+@settings(deadline=None)
 @given(KOREAN)
 def test_reading_numbers_leaves_no_digit_and_keeps_the_words(text: str) -> None:
     out = read_numbers(text)
@@ -92,6 +96,7 @@ def test_reading_numbers_leaves_no_digit_and_keeps_the_words(text: str) -> None:
         assert out == text
 
 
+@settings(deadline=None)
 @given(st.lists(WILD.filter(str.strip), min_size=1, max_size=4), st.booleans())
 def test_character_tokenizers_give_any_training_text_back(texts: list[str], spaces: bool) -> None:
     for kind in ("syllable", "jamo"):

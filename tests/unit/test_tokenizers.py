@@ -9,6 +9,7 @@ import pytest
 from malgwi import tokenizers
 from malgwi.errors import CheckpointError, ConfigError, DataError, MalgwiError
 from malgwi.text import hangul
+from malgwi.text.normalize import normalize
 from malgwi.tokenizers import TokenizerConfig, from_dict, jamo_table, train, unknown_characters
 from malgwi.tokenizers.label_table import LabelTable
 
@@ -296,3 +297,15 @@ def test_every_kind_in_the_table_resolves_and_says_what_it_is() -> None:
         assert found.__doc__
         assert callable(found.train)
         assert callable(found.from_dict)
+
+
+def test_real_transcripts_come_back(shared_dir: Path) -> None:
+    rows = (shared_dir / "speech/pansori/transcripts.tsv").read_text("utf-8").splitlines()[1:]
+    texts = [normalize(row.split("\t")[2]) for row in rows]
+    for kind in LEARNED:
+        for spaces in (False, True):
+            tokenizer = train(texts, TokenizerConfig(kind=kind, spaces=spaces))
+            assert not unknown_characters(tokenizer, texts)
+            for text in texts:
+                expected = text if spaces else text.replace(" ", "")
+                assert tokenizer.decode(tokenizer.encode(text)) == expected
