@@ -37,6 +37,8 @@ ChannelPolicy = Literal["error", "mix"] | int
 #: A segment may end this much after its file does: transcribers round, codecs pad to frames.
 END_TOLERANCE_S = 0.05
 _PCM_SUBTYPES = {1: "PCM_U8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
+#: The bit reservoir reaches back 511 bytes, at the lowest bit rates over twenty frames.
+_MP3_PREROLL = 32 * 1152
 #: Frames of `trim_bounds` squared at a time, so that an hour of audio fits.
 _TRIM_BLOCK = 4096
 
@@ -249,11 +251,13 @@ def _read(file: soundfile.SoundFile, name: str, start: int, stop: int) -> Sample
     """Samples [stop - start, C] of an open file."""
     try:
         # GSM 6.10 in WAV cannot seek in libsndfile 1.2.2: decode from the beginning and drop.
-        if start and file.subtype == "GSM610":
-            file.read(start, dtype="float32")
-        elif start:
-            file.seek(start)
-        decoded = file.read(stop - start, dtype="float32", always_2d=True)
+        # An MP3 frame leans on those before it, so that the first ones after a seek are silent.
+        # In one read, since soundfile seeks after each.
+        before = _MP3_PREROLL if file.subtype.startswith("MPEG") else 0
+        sought = 0 if file.subtype == "GSM610" else max(0, start - before)
+        if sought:
+            file.seek(sought)
+        decoded = file.read(stop - sought, dtype="float32", always_2d=True)[start - sought :]
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{name}: damaged or truncated: {error}") from error
     if len(decoded) < stop - start:
