@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("malgwi.cli.prepare:main", "a corpus, or your own recordings, to a manifest"),
     "split": ("malgwi.cli.split:main", "manifests to training and development parts without leaks"),
     "train": ("malgwi.cli.train:run", "train a recogniser by a recipe"),
+    "score": ("malgwi.cli.score:main", "error rates of any recogniser's output, with intervals"),
     "synth": ("malgwi.cli.synth:main", "a synthetic telephone corpus, by espeak-ng"),
     "transcribe": ("malgwi.cli.transcribe:main", "audio files to text"),
 }
