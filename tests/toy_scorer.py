@@ -1,6 +1,7 @@
 """Small StepScorers to prove decoders with: a random speller, a looping one and an even one."""
 
 from collections.abc import Sequence
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -23,7 +24,6 @@ class RandomSpeller:
         lengths: Sequence[int],
         vocabulary_size: int = 5,
         sharpness: float = 3.0,
-        memory: Tensor | None = None,
     ) -> None:
         g = torch.Generator().manual_seed(seed)
         size = 6
@@ -32,19 +32,24 @@ class RandomSpeller:
         self._recur = torch.randn(size, size, generator=g) / size**0.5
         self._embed = torch.randn(vocabulary_size, size, generator=g)
         self._output = torch.randn(size, vocabulary_size, generator=g) * sharpness
-        whole = torch.randn(len(lengths), max(lengths), size, generator=g)
-        self.memory = whole if memory is None else memory
+        self.memory = torch.randn(len(lengths), max(lengths), size, generator=g)
         frames = torch.arange(self.memory.size(1))
         self._absent = frames >= self.lengths[:, None]  # [B, T]
 
     def only(self, utterance: int) -> "RandomSpeller":
         """The same model over one utterance, its padding cut off."""
-        twin = object.__new__(RandomSpeller)
-        twin.__dict__.update(self.__dict__)
+        twin = copy(self)
         length = int(self.lengths[utterance])
         twin.lengths = self.lengths[utterance : utterance + 1]
         twin.memory = self.memory[utterance : utterance + 1, :length]
         twin._absent = self._absent[utterance : utterance + 1, :length]
+        return twin
+
+    def narrow(self, utterances: Tensor) -> "RandomSpeller":
+        """The same model over some utterances, as padded as before."""
+        twin = copy(self)
+        twin.lengths = self.lengths[utterances]
+        twin.memory, twin._absent = self.memory[utterances], self._absent[utterances]
         return twin
 
     def start(self, beams: int) -> Tensor:

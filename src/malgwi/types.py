@@ -5,7 +5,7 @@ Shapes: B batch, N rows (B × beams), T encoder frames, U tokens, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -55,6 +55,21 @@ class StepScorer(Protocol):
 
     def select(self, state: Any, rows: Tensor) -> Any:
         """The state whose row i is row ``rows[i]`` of ``state``; never crosses utterances."""
+
+
+@runtime_checkable
+class NarrowingScorer(StepScorer, Protocol):
+    """A StepScorer that can let go of utterances which are settled, so that they cost no more."""
+
+    def narrow(self, utterances: Tensor) -> StepScorer:
+        """A scorer over these utterances only.
+
+        Args:
+            utterances: [b] ascending indices into the present batch.
+
+        States pass to it through its ``select``, whose ``rows`` then name the b × beams rows
+        to keep by their places in the wider state.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from toy_scorer import BLANK, END, START, CyclingSpeller, EvenSpeller, RandomSpeller, forced
@@ -180,6 +180,7 @@ def test_each_log_prob_is_the_teacher_forced_one(config: BeamConfig, seed: int, 
 @scorings
 @settings(max_examples=12, deadline=None)
 @given(seed=seeds, beams=st.integers(1, 5))
+@example(seed=561, beams=2)  # CTC rules the greedy path out: it must not keep its place
 def test_a_result_does_not_depend_on_the_rest_of_the_batch(
     config: BeamConfig, seed: int, beams: int
 ) -> None:
@@ -196,6 +197,29 @@ def test_a_result_does_not_depend_on_the_rest_of_the_batch(
             assert ours.attention is not None
             assert theirs.attention is not None
             torch.testing.assert_close(ours.attention, theirs.attention, atol=1e-5, rtol=1e-5)
+
+
+class WithoutNarrowing:
+    """A StepScorer that keeps all its utterances to the end."""
+
+    def __init__(self, scorer: RandomSpeller) -> None:
+        self.vocabulary_size = scorer.vocabulary_size
+        self.start, self.step, self.select = scorer.start, scorer.step, scorer.select
+
+
+@scorings
+@settings(max_examples=8, deadline=None)
+@given(seed=seeds)
+def test_letting_go_of_settled_utterances_changes_nothing(config: BeamConfig, seed: int) -> None:
+    batch = Batch.of(seed, [4, 9, 2, 5, 6], [12, 3, 6, 1, 9])
+    config = replace(config, beams=3, nbest=3)
+    stubborn = replace(batch, scorer=WithoutNarrowing(batch.scorer))  # type: ignore[arg-type]
+    stubborn.scorer.lengths = batch.scorer.lengths
+    for ours, theirs in zip(batch.search(config), stubborn.search(config), strict=True):
+        assert [(h.tokens, h.ended) for h in ours] == [(h.tokens, h.ended) for h in theirs]
+        assert [h.score for h in ours] == pytest.approx([h.score for h in theirs], abs=1e-5)
+        for a, b in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(a.attention, b.attention, atol=1e-5, rtol=1e-5)
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,10 +3,10 @@
 Live hypotheses carry no strings; each step stores one token and one parent row a place. Only the
 n-best are read back, all at once, from the last step to the first.
 
-Shapes: B utterances, K beams, M departures, H hypotheses returned, S steps, T frames.
+Shapes: B utterances, b those that go on, K beams, H hypotheses returned, S steps, T frames.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ class _Step:
 
 
 class BeamHistory:
-    """The record of one search.
+    """The record of one search, which may go on with fewer utterances.
 
     Args:
         batch: Utterances (B).
@@ -46,34 +46,66 @@ class BeamHistory:
     def __init__(self, batch: int, nbest: int, device: torch.device) -> None:
         self._steps: list[_Step] = []
         self._departures: list[Departures] = []
+        self._batch = batch
+        self._utterances = torch.arange(batch, device=device)
         self._best = torch.full((batch, nbest), -torch.inf, device=device)
-        #: [B] hypotheses that ended so far.
+        #: [b] of the utterances that go on: hypotheses that ended so far.
         self.num_left = torch.zeros(batch, dtype=torch.long, device=device)
+        #: [b] whether the utterance is settled: what leaves after that does not count.
+        self.closed = torch.zeros(batch, dtype=torch.bool, device=device)
 
     @property
     def nth_best(self) -> Tensor:
-        """The n-th best score among those that ended, −inf while there are fewer: [B]."""
+        """The n-th best score among those that ended, −inf while there are fewer: [b]."""
         return self._best[:, -1]
 
     def record(self, attention: Tensor, parents: Tensor, tokens: Tensor) -> None:
-        """A step: attention [N, T] of its rows, then parents and tokens [B, K] of the next."""
-        B, K = parents.shape
-        self._steps.append(_Step(attention.view(B, K, -1), parents, tokens))
+        """A step: attention [N, T] of its rows, then parents and tokens [b, K] of the next."""
+        parts = (attention.view(*parents.shape, -1), parents, tokens)
+        self._steps.append(_Step(*(self._spread(part) for part in parts)))
 
     def leave(self, departures: Departures) -> None:
         """Hypotheses leave at the step last recorded, in the order of their places."""
-        self._departures.append(departures)
+        leaving = departures.leaving & ~self.closed[:, None]
         if departures.ended:
-            scores = departures.score.masked_fill(~departures.leaving, -torch.inf)
+            scores = departures.score.masked_fill(~leaving, -torch.inf)
             pool = torch.cat([self._best, scores], dim=1)
             self._best = pool.topk(self._best.size(1)).values
-            self.num_left += departures.leaving.sum(1)
+            self.num_left += leaving.sum(1)
+        self._departures.append(
+            replace(
+                departures,
+                leaving=self._spread(leaving),
+                rows=self._spread(departures.rows),
+                score=self._spread(departures.score),
+                log_prob=self._spread(departures.log_prob),
+                ctc=None if departures.ctc is None else self._spread(departures.ctc),
+            )
+        )
+
+    def close(self, utterances: Tensor) -> None:
+        """Settle the utterances where this [b] is True."""
+        self.closed |= utterances
+
+    def narrow(self, utterances: Tensor) -> None:
+        """From now on only these of the present utterances are reported, [b] indices."""
+        self._utterances = self._utterances[utterances]
+        self._best, self.num_left = self._best[utterances], self.num_left[utterances]
+        self.closed = self.closed[utterances]
+
+    def _spread(self, values: Tensor) -> Tensor:
+        """[b, …] of the present utterances → [B, …], void for the others."""
+        if len(values) == self._batch:
+            return values
+        whole = values.new_zeros(self._batch, *values.shape[1:])
+        whole[self._utterances] = values
+        return whole
 
     def hypotheses(self, encoder_lengths: Tensor) -> list[list[Hypothesis]]:
         """The n-best of each utterance, best first; attention is cut to ``encoder_lengths`` [B]."""
         chosen = _Chosen.best(self._departures, self._best.size(1))
         tokens, attention = self._read_back(chosen)
-        results: list[list[Hypothesis]] = [[] for _ in self._best]
+        results: list[list[Hypothesis]] = [[] for _ in range(self._batch)]
         for i, b in enumerate(chosen.utterances.tolist()):
             length, ended = int(chosen.steps[i]), bool(chosen.ended[i])
             results[b].append(

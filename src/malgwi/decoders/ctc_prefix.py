@@ -12,6 +12,7 @@ closed form (a cumulative log-sum) instead of a loop. Float64, because both lean
 Shapes: B utterances, N rows (B × beams, utterance-major), T encoder frames, V vocabulary.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -68,6 +69,14 @@ class CtcPrefixScorer:
         self._probs = self._log_probs.exp()
         # Cumulative blank log-probability, 0 before the first frame: [B, T + 1].
         self._blank_sum = _sum_before(self._log_probs[:, :, blank_id])
+
+    def narrow(self, utterances: Tensor) -> "CtcPrefixScorer":
+        """Only these utterances, [b] indices; states follow by the rows given to ``advance``."""
+        narrowed = copy(self)
+        narrowed._log_probs = self._log_probs[utterances]
+        narrowed._probs = self._probs[utterances]
+        narrowed._blank_sum = self._blank_sum[utterances]
+        return narrowed
 
     def start(self, beams: int) -> CtcPrefixState:
         """The empty prefix on B × ``beams`` rows: nothing but blanks so far."""
