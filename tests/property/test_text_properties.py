@@ -25,6 +25,7 @@ POLICIES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.text(SYLLABLES))
 def test_letters_of_any_text_join_again(text: str) -> None:
     jamo = "".join(hangul.to_jamo(ch) for ch in text)
@@ -60,6 +61,7 @@ def test_normalised_text_is_nfc_and_trimmed(text: str, config: NormalizerConfig)
     assert not any("\ue000" <= ch <= "\uf8ff" for ch in out)
 
 
+@settings(deadline=None)
 @given(WILD)
 def test_decomposed_and_composed_input_agree(text: str) -> None:
     assert normalize(unicodedata.normalize("NFD", text)) == normalize(
@@ -67,6 +69,7 @@ def test_decomposed_and_composed_input_agree(text: str) -> None:
     )
 
 
+@settings(deadline=None)
 @given(WILD, POLICIES)
 def test_policies_hold(text: str, config: NormalizerConfig) -> None:
     out = normalize(text, config)
@@ -108,6 +111,7 @@ def test_character_tokenizers_give_any_training_text_back(texts: list[str], spac
         assert from_dict(tokenizer.to_dict()).encode(texts[0]) == tokenizer.encode(texts[0])
 
 
+@settings(deadline=None)
 @given(st.text(st.one_of(SYLLABLES, CONJOINING)))
 def test_jamo_tokenizer_is_exact_for_hangul_it_never_saw(text: str) -> None:
     tokenizer = train([text, "가"], TokenizerConfig(kind="jamo"))
@@ -137,6 +141,7 @@ def test_subword_gives_any_training_text_back(
         assert tokenizer.decode(tokenizer.encode(text)) == canonical(text, spaces=spaces)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 60)))
 def test_decode_takes_any_ids_and_never_invents(ids: list[int]) -> None:
     for kind in ("syllable", "jamo"):
@@ -148,6 +153,7 @@ def test_decode_takes_any_ids_and_never_invents(ids: list[int]) -> None:
         assert len(text) <= len(without_specials)
 
 
+@settings(deadline=None)
 @given(st.lists(SYLLABLES, min_size=1, max_size=20))
 def test_jamo_table_composes_the_vocabulary(syllables: list[str]) -> None:
     tokenizer = train(syllables)

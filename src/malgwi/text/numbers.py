@@ -66,7 +66,8 @@ _NATIVE_PAIRS = ("한두", "두세", "서너", "네다섯", "대여섯", "예닐
 _SINO_PAIRS = ("일이", "이삼", "삼사", "사오", "오륙", "육칠", "칠팔", "팔구")
 _NUMBER_BEFORE_BEON = re.compile(r"(?:반|버스|번호) ?$")
 _NUMBER_AFTER_BEON = re.compile(
-    r"(?:을|를)? ?(?:(?:마을)?버스|출구|문제|타자|국도|선수|채널|창구|게이트|트랙|누르|눌러|누른)"
+    r"[을를]? ?(?:(?:마을)?버스|출구|문제|타자|국도|선수|채널|창구|게이트|트랙|항목|질문|보기|"
+    r"누르|눌러|누른)"
 )
 _ORDINAL_AFTER_DAE = re.compile(r" ?(?:대통령|대선|총선|국회|회장|총장|왕|총재)")
 _AFTER_SPACED_COUNTER = re.compile(r"[^가-힣]|[이가은는을를의에도로만과와나씩쯤째당이입인정]|$")
@@ -210,7 +211,7 @@ def _read_range(match: re.Match[str]) -> str:
     if 0 < low == high - 1 and high < 10 and counter not in ("시", "월"):
         pairs = _NATIVE_PAIRS if counter in _NATIVE else _SINO_PAIRS
         return pairs[low - 1] + gap + counter
-    if counter not in _NATIVE and counter != "월":
+    if counter == "번" or (counter not in _NATIVE and counter != "월"):
         return f"{sino(low)}에서 {sino(high)}{gap}{counter}"
     text, end = match.string, match.end()
     words = [
@@ -313,7 +314,7 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"(?:(?<![^\s(])\+)?" + _N + r"(?:-[0-9]+)+"), _read_groups),
     (
         re.compile(
-            r"(?<![0-9.,:])(?P<low>[0-9]{1,2})(?: ?~ ?|(?P<dash>-))(?P<high>[0-9]{1,2})"
+            r"(?<![0-9.,:-])(?P<low>[0-9]{1,2})(?: ?~ ?|(?P<dash>-))(?P<high>[0-9]{1,2})"
             rf"(?P<gap> ?)(?P<after>{_COUNTER}|{_BIG})"
         ),
         _read_range,
