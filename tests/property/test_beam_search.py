@@ -1,6 +1,7 @@
 """Beam search against exhaustive search, teacher forcing, greedy decoding and its own promises."""
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 
 import pytest
@@ -367,3 +368,8 @@ def test_errors_say_what_to_change() -> None:
     broken._table = broken._table * torch.nan
     with pytest.raises(MalgwiError, match="NaN at step 0"):
         search(broken, 1, 4, BeamConfig())
+
+
+@scorings
+def test_a_configuration_survives_json(config: BeamConfig) -> None:
+    assert BeamConfig(**json.loads(json.dumps(asdict(config)))) == config
