@@ -196,7 +196,7 @@ def test_a_budget_ends_the_schedule_and_the_run(corpus: tuple[Path, Path], tmp_p
 
 
 def test_it_learns_the_toy_language(corpus: tuple[Path, Path], tmp_path: Path) -> None:
-    config = tiny_config(epochs=40, evaluations=4, ema_decay=0.9)
+    config = tiny_config(epochs=60, evaluations=4, ema_decay=0.9)
     # at another speed one tone sounds like its neighbour
     config = replace(config, batches=replace(config.batches, speeds=(1.0,)))
     made = built(corpus, tmp_path, config)

@@ -1,0 +1,118 @@
+"""Batches: complete, similar in length, a function of (seed, epoch, step) and of nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from malgwi.augment import policy
+from malgwi.batching import BatchConfig, Batches, Example
+from malgwi.errors import DataError
+from malgwi.features import FrontEnd, preset
+
+RATE = 8000
+
+
+def make(durations: list[float], config: BatchConfig, seed: int = 0) -> Batches:
+    random = np.random.default_rng(0)
+    audio = {
+        f"u{i}": random.standard_normal(int(d * RATE)).astype(np.float32)
+        for i, d in enumerate(durations)
+    }
+    examples = [
+        Example(id=f"u{i}", duration_s=d, tokens=tuple(range(4, 6 + i % 5)))
+        for i, d in enumerate(durations)
+    ]
+    front_end = FrontEnd(replace(preset("telephone"), num_mels=8))
+    return Batches(
+        examples, audio, front_end, config, masking=policy("SM"), padding_id=0, seed=seed
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    durations=st.lists(st.floats(0.3, 9.0), min_size=1, max_size=60),
+    max_batch_s=st.floats(9.0, 60.0),
+    accumulate=st.integers(1, 3),
+    epoch=st.integers(0, 5),
+)
+def test_an_epoch_holds_every_utterance_once_within_bounds(
+    durations: list[float], max_batch_s: float, accumulate: int, epoch: int
+) -> None:
+    config = BatchConfig(
+        max_batch_s=max_batch_s,
+        max_batch_size=7,
+        speeds=(0.9, 1.0, 1.1),
+        accumulate=accumulate,
+        length_jitter_s=0.0,
+    )
+    made = make([1.0], config)
+    made.examples = [Example(id=str(i), duration_s=d, tokens=(4,)) for i, d in enumerate(durations)]
+    steps = made.plan(epoch)
+    batches = [batch for step in steps for batch in step]
+    assert sorted(i for batch in batches for i, _ in batch) == list(range(len(durations)))
+    assert all(len(step) == accumulate for step in steps[:-1])
+    for batch in batches:
+        lengths = [durations[i] / speed for i, speed in batch]
+        assert len(batch) <= 7
+        assert len(batch) == 1 or max(lengths) * len(batch) <= max_batch_s + 1e-6
+
+
+def test_epochs_differ_and_repeat() -> None:
+    config = BatchConfig(max_batch_s=8.0, speeds=(0.9, 1.0, 1.1))
+    durations = np.random.default_rng(1).uniform(0.5, 4.0, 40).tolist()
+    one, other = make(durations, config), make(durations, config)
+    assert one.plan(3) == other.plan(3)
+    assert one.plan(3) != one.plan(4)
+    assert one.plan(3) != make(durations, config, seed=1).plan(3)
+
+
+def test_a_curriculum_goes_from_short_to_long() -> None:
+    durations = np.random.default_rng(1).uniform(0.5, 4.0, 40).tolist()
+    config = BatchConfig(max_batch_s=8.0, curriculum_epochs=1, length_jitter_s=0.0)
+    made = make(durations, config)
+    longest = [max(durations[i] for i, _ in batch) for step in made.plan(0) for batch in step]
+    assert longest == sorted(longest)
+    longest = [max(durations[i] for i, _ in batch) for step in made.plan(1) for batch in step]
+    assert longest != sorted(longest)
+
+
+def test_bucketing_keeps_padding_low() -> None:
+    durations = np.random.default_rng(1).gamma(3.0, 1.2, 2000).clip(0.5, 15).tolist()
+    made = make([1.0], BatchConfig(max_batch_s=80.0))
+    made.examples = [Example(id=str(i), duration_s=d, tokens=(4,)) for i, d in enumerate(durations)]
+    padded = sum(
+        len(batch) * max(durations[i] for i, _ in batch) for step in made.plan(0) for batch in step
+    )
+    assert padded < 1.25 * sum(durations)
+
+
+def test_a_loaded_batch_is_what_the_front_end_gives_alone() -> None:
+    made = make([1.0, 0.5, 2.0], BatchConfig())
+    made.masking = None
+    batch = made.load([(0, 1.0), (2, 1.0), (1, 0.9)], torch.Generator())
+    assert batch.ids == ("u0", "u2", "u1")
+    alone = made.front_end.extract(made.audio["u2"])
+    torch.testing.assert_close(batch.features[1, : batch.lengths[1]], alone, atol=1e-4, rtol=1e-4)
+    assert batch.lengths[2] == pytest.approx(batch.lengths[0] * 0.5 / 0.9, abs=2)
+    assert batch.tokens[0, : batch.token_lengths[0]].tolist() == [4, 5]
+    assert batch.tokens.shape == (3, 4)
+    assert batch.audio_s == pytest.approx(1 + 2 + 0.5 / 0.9, abs=0.01)
+
+
+def test_masks_follow_the_generator() -> None:
+    made = make([2.0, 2.0], BatchConfig())
+    draws = [(0, 1.0), (1, 1.0)]
+    first = made.load(draws, torch.Generator().manual_seed(1)).features
+    again = made.load(draws, torch.Generator().manual_seed(1)).features
+    other = made.load(draws, torch.Generator().manual_seed(2)).features
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_nothing_to_train_on_is_an_error() -> None:
+    with pytest.raises(DataError, match="no utterance"):
+        make([], BatchConfig())

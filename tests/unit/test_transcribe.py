@@ -1,0 +1,100 @@
+"""From waveform to text: the same alone and in company, for silence, noise and long audio."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from malgwi import tokenizers
+from malgwi.decoders.attention_beam import BeamConfig
+from malgwi.errors import ConfigError
+from malgwi.features import FrontEnd, preset
+from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
+from malgwi.nn.initialize import InitConfig, initialize
+from malgwi.transcribe import DecodingConfig, Recogniser, segment_bounds
+
+RATE = 8000
+
+
+def make(*, ctc: bool = True) -> Recogniser:
+    torch.manual_seed(1)
+    config = LASConfig(
+        listener=ListenerConfig(front="stack", stack=4, layers=1, units=16),
+        speller=SpellerConfig(attention="dot", units=16, layers=1, embedding=8, attention_units=8),
+        ctc=ctc,
+    )
+    tokenizer = tokenizers.train(["가나다라마바사아자차카타파하"])
+    front_end = FrontEnd(replace(preset("telephone"), num_mels=16))
+    model = LAS(16, tokenizer.size, config)
+    initialize(model, InitConfig(scheme="uniform", scale=0.6))  # opinionated, hence no ties
+    beam = BeamConfig(beams=4, ctc_weight=0.4 if ctc else 0.0)
+    decoding = DecodingConfig(beam=beam, max_segment_s=3.0)
+    return Recogniser(
+        front_end=front_end, model=model.eval(), tokenizer=tokenizer, decoding=decoding
+    )
+
+
+def speech(seconds: float, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    time = np.arange(int(seconds * RATE)) / RATE
+    pitch = np.cumsum(200 + 300 * np.abs(np.sin(3 * time * (1 + seed)))) / RATE
+    noise = 0.02 * random.standard_normal(len(time))
+    return (0.4 * np.sin(2 * np.pi * pitch) + noise).astype(np.float32)
+
+
+@pytest.mark.parametrize("method", ["beam", "attention", "ctc"])
+def test_company_changes_nothing(method: str) -> None:
+    recogniser = make().with_decoding(method=method)
+    waveforms = [speech(s, i) for i, s in enumerate((0.5, 2.7, 1.1, 7.0, 0.9))]
+    together = recogniser.recognise(waveforms)
+    alone = [recogniser.recognise([w])[0] for w in waveforms]
+    assert [r.text for r in together] == [r.text for r in alone]
+    assert any(r.text for r in together)
+    for a, b in zip(together, alone, strict=True):
+        for s, t in zip(a.segments, b.segments, strict=True):
+            assert s.hypotheses[0].score == pytest.approx(t.hypotheses[0].score, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["silence", "noise", "one sample", "nothing"])
+@pytest.mark.parametrize("method", ["beam", "attention", "ctc"])
+def test_what_is_no_speech_ends_within_its_bound(kind: str, method: str) -> None:
+    samples = {
+        "silence": np.zeros(2 * RATE, np.float32),
+        "noise": np.random.default_rng(0).normal(0, 0.1, 2 * RATE).astype(np.float32),
+        "one sample": np.ones(1, np.float32),
+        "nothing": np.zeros(0, np.float32),
+    }[kind]
+    recogniser = make().with_decoding(method=method)
+    (result,) = recogniser.recognise([samples])
+    frames = 51  # 2 s of 40 ms: CTC writes at most one unit a frame
+    limit = recogniser.decoding.beam.max_lengths(torch.tensor([2.0]))[0]
+    assert len(result.text) <= (frames if method == "ctc" else limit)
+    if kind == "nothing":
+        assert result.text == ""
+
+
+def test_ctc_decoding_without_ctc_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(ConfigError, match=r"--decoding\.method attention"):
+        make(ctc=False).with_decoding(method="ctc").recognise([speech(1.0, 0)])
+
+
+@settings(deadline=None, max_examples=60)
+@given(seconds=st.floats(0.0, 40.0), longest=st.floats(1.0, 20.0), seed=st.integers(0, 9))
+def test_segments_are_gapless_and_bounded(seconds: float, longest: float, seed: int) -> None:
+    samples = np.random.default_rng(seed).normal(size=int(seconds * 1000)).astype(np.float32)
+    bounds = segment_bounds(samples, 1000, longest)
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == len(samples)
+    assert all(a[1] == b[0] for a, b in pairwise(bounds))
+    assert all(end - start <= longest * 1000 for start, end in bounds)
+
+
+def test_long_audio_is_cut_where_it_is_quiet() -> None:
+    samples = np.random.default_rng(0).normal(0, 0.3, 10 * RATE).astype(np.float32)
+    samples[int(3.4 * RATE) : int(3.8 * RATE)] = 0
+    (_, cut), *_ = segment_bounds(samples, RATE, 4.0)
+    assert 3.4 * RATE < cut < 3.8 * RATE
