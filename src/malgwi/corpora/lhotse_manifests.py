@@ -1,7 +1,8 @@
 """Any Lhotse manifest: cuts, or recordings with their supervisions.
 
-Source, licence and paper: of whatever corpus the manifest describes. Lhotse has recipes for
-well over a hundred (``lhotse prepare --help``): https://lhotse.readthedocs.io
+Source, licence and paper: those of whatever corpus the manifest describes.
+How to obtain: Lhotse has recipes for well over a hundred corpora (``lhotse prepare --help``);
+    https://lhotse.readthedocs.io/en/latest/corpus.html
 
 Accepted: a file of cuts (``cuts.jsonl.gz``), or a folder, or one of the two files, of a pair
 ``X_recordings_Y.jsonl.gz`` and ``X_supervisions_Y.jsonl.gz``. A cut with several supervisions
