@@ -113,11 +113,11 @@ def transmit(
         rng: For the noise alone.
         sample_rate_hz: Of the input and the output; the line itself works at 8 kHz.
     """
-    if samples.size == 0:
-        return samples
     line = samples
     if sample_rate_hz != TELEPHONE_RATE_HZ:
         line = soxr.resample(samples, sample_rate_hz, TELEPHONE_RATE_HZ)
+    if line.size == 0:
+        return samples
     line = _echo(_band_limit(line, call.band_hz), call)
     if call.clip_share is not None:
         peak = call.clip_share * np.abs(line).max()

@@ -132,13 +132,13 @@ def fill(template: str, slots: Mapping[str, list[str]], rng: random.Random) -> s
 
 
 def read_collected() -> Iterator[Sentence]:
-    """The lines of every file in ``SOURCES``, without comments and repetitions."""
+    """The lines of every file in ``SOURCES``, without comments and what differs in spaces only."""
     seen: set[str] = set()
     for source, name in SOURCES.items():
         for line in _read(name).splitlines():
             text = line.strip()
-            if text and not text.startswith("#") and text not in seen:
-                seen.add(text)
+            if text and not text.startswith("#") and _compact(text) not in seen:
+                seen.add(_compact(text))
                 yield Sentence(text=text, source=source)
 
 
