@@ -89,7 +89,7 @@ class TrainingLog:
     def say(self, text: str) -> None:
         """Print a line above the bar."""
         if self.console is not None:
-            self.console.print(text, highlight=False, markup=False)
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
