@@ -15,12 +15,20 @@ from malgwi.registry import resolve
 
 #: name → (module:function, one line for the overview)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": (
+        "malgwi.cli.demo:main",
+        "prepare, train, evaluate and transcribe on the corpus inside",
+    ),
     "doctor": ("malgwi.cli.doctor:main", "what is installed, what works, what missing things cost"),
     "prepare": ("malgwi.cli.prepare:main", "a corpus, or your own recordings, to a manifest"),
     "split": ("malgwi.cli.split:main", "manifests to training and development parts without leaks"),
     "train": ("malgwi.cli.train:run", "train a recogniser by a recipe"),
     "score": ("malgwi.cli.score:main", "error rates of any recogniser's output, with intervals"),
     "synth": ("malgwi.cli.synth:main", "a synthetic telephone corpus, by espeak-ng"),
+    "evaluate": (
+        "malgwi.cli.evaluate:main",
+        "score a run on a manifest, with time, size and report",
+    ),
     "transcribe": ("malgwi.cli.transcribe:main", "audio files to text"),
 }
 

@@ -9,6 +9,7 @@ from malgwi.registry import resolve
 RECIPES: dict[str, str] = {
     "quick": "malgwi.recipes.quick:quick",
     "telephone": "malgwi.recipes.quick:telephone",
+    "demo": "malgwi.recipes.quick:demo",
     "las": "malgwi.recipes.las_2015:las",
     "organisers": "malgwi.recipes.organisers_2019:organisers",
     "team": "malgwi.recipes.team_2019:team",

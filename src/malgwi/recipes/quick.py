@@ -63,3 +63,27 @@ def telephone() -> RunConfig:
     """
     base = quick()
     return replace(base, front_end=replace(preset("telephone"), trim_db=40.0, floor=1e-6))
+
+
+def demo() -> RunConfig:
+    """`telephone`, smaller and at 60 ms, for the embedded corpus and four minutes.
+
+    ``malgwi demo``, two CPU cores. Measured: see docs/experiments.md.
+    """
+    base = telephone()
+    listener = replace(base.model.listener, stack=6, layers=3, units=256, dropout=0.1)
+    speller = replace(base.model.speller, units=256, dropout=0.1)
+    return replace(
+        base,
+        masking=SpecAugmentConfig(
+            freq_mask_width=10,
+            num_freq_masks=2,
+            time_mask_width=20,
+            num_time_masks=2,
+            max_time_fraction=0.2,
+        ),
+        batches=replace(base.batches, max_batch_s=60.0),
+        model=replace(base.model, listener=listener, speller=speller),
+        optim=replace(base.optim, learning_rate=2e-3),
+        trainer=replace(base.trainer, budget_s=210.0, evaluations=10),
+    )

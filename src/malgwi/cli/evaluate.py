@@ -1,0 +1,185 @@
+"""`malgwi evaluate`: decode a manifest, score it, time it, weigh it, and write the report."""
+
+import datetime
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+import tyro
+from numpy.typing import NDArray
+from rich.console import Console
+
+from malgwi import __version__, manifest
+from malgwi.checkpoint import write_bytes
+from malgwi.cli.transcribe import searched
+from malgwi.evaluate import Evaluation, evaluate
+from malgwi.evaluate import Utterance as Decoded
+from malgwi.metrics.confidence import Interval, interval
+from malgwi.metrics.error_rate import Scores, score
+from malgwi.report import Report, Utterance, plot_attention, write_report
+from malgwi.run import load_config, load_recogniser
+from malgwi.training_log import read_metrics
+from malgwi.transcribe import Recogniser
+
+
+def main(
+    run: Annotated[Path, tyro.conf.Positional],
+    manifests: Annotated[tuple[Path, ...], tyro.conf.Positional],
+    /,
+    *,
+    out: Path | None = None,
+    method: Literal["beam", "attention", "ctc"] | None = None,
+    beams: int | None = None,
+    threads: int | None = None,
+) -> None:
+    """Score a trained recogniser on a manifest and write report.json and report.html.
+
+    References are normalised as the run's transcripts were; how it was counted stands in the
+    report. Decoding takes the path that `malgwi transcribe` takes.
+
+    Examples:
+        malgwi evaluate runs/first data/test.jsonl
+        malgwi evaluate runs/first data/test.jsonl --method ctc --out reports/greedy
+        malgwi evaluate runs/first data/test.jsonl --threads 1
+
+    Args:
+        run: A run folder.
+        manifests: What to decode.
+        out: Folder of the report; the run folder if not given.
+        method: Search otherwise than the run says.
+        beams: Beam width.
+        threads: CPU threads.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    evaluate_run(run, manifests, out or run, method=method, beams=beams)
+
+
+def evaluate_run(
+    run: Path,
+    manifests: Sequence[Path],
+    out: Path,
+    *,
+    method: str | None = None,
+    beams: int | None = None,
+    console: Console | None = None,
+) -> Report:
+    """Decode, score and write ``out``/report.json, report.html and hypotheses.jsonl."""
+    console = console or Console()
+    config = load_config(run)
+    recogniser = searched(load_recogniser(run), method, beams, None)
+    cuts = [cut for path in manifests for cut in manifest.read(path)]
+    with console.status(f"decoding {len(cuts)} utterances"):
+        found = evaluate(recogniser, cuts, config.text, run)
+    scores = score(found.references(), found.hypotheses(), config.text)
+    report = Report(
+        title=f"{run.name} on {', '.join(path.name for path in manifests)}",
+        scores=scores,
+        intervals=intervals(scores, found),
+        decoding=asdict(recogniser.decoding),
+        speed=found.speed,
+        size=found.size,
+        utterances=[_shown(u, recogniser) for u in found.utterances],
+        curves=_curves(run),
+        facts={
+            "run": str(run),
+            "manifests": [str(path) for path in manifests],
+            "malgwi": __version__,
+            "torch": torch.__version__,
+            "machine": f"{platform.machine()}, {platform.system()}, {found.speed.threads} threads",
+            "date": datetime.date.today().isoformat(),
+        },
+    )
+    files = write_report(report, out)
+    write_hypotheses(found, out / "hypotheses.jsonl")
+    _draw_attention(report, out / "attention.svg")
+    summarise(report, console)
+    console.print(f"report: {files.html}", highlight=False, soft_wrap=True)
+    return report
+
+
+def intervals(scores: Scores, found: Evaluation) -> dict[str, Interval]:
+    """95 % intervals of every metric: by utterance and by speaker, whichever is wider."""
+    utterances = list(found.utterances)
+    speakers = [u.speaker or u.id for u in utterances]
+    wider = {}
+    for name in scores.corpus.by_name():
+        rates = [scores.utterances[u.id].by_name()[name] for u in utterances]
+        both = [interval(rates)]
+        if len(set(speakers)) > 1:
+            both.append(interval(rates, speakers))
+        wider[name] = max(both, key=lambda i: i.high - i.low)
+    return wider
+
+
+def _shown(decoded: Decoded, recogniser: Recogniser) -> Utterance:
+    """An utterance for the report; attention where it was decoded in one piece."""
+    segments = decoded.recognition.segments
+    best = segments[0].hypotheses[0] if len(segments) == 1 and segments[0].hypotheses else None
+    matrix: NDArray[np.float32] | None = None
+    tokens: tuple[str, ...] = ()
+    if best is not None and best.attention is not None:
+        matrix = best.attention.float().numpy()
+        tokens = tuple(recogniser.tokenizer.decode([t]) or "?" for t in best.tokens)
+        tokens = (*tokens, "⏹")[: len(matrix)]
+    return Utterance(
+        id=decoded.id,
+        duration_s=decoded.duration_s,
+        reference=decoded.reference,
+        hypothesis=decoded.hypothesis,
+        speaker=decoded.speaker,
+        audio=decoded.waveform,
+        sample_rate_hz=recogniser.front_end.config.sample_rate_hz,
+        attention=matrix,
+        tokens=tokens,
+        score=None if best is None else best.score,
+    )
+
+
+def _curves(run: Path) -> list[dict[str, Any]]:
+    path = run / "metrics.jsonl"
+    return read_metrics(path) if path.exists() else []
+
+
+def _draw_attention(report: Report, path: Path) -> None:
+    """The attention of the longest correct utterance, or of the longest there is."""
+    drawn = [u for u in report.utterances if u.attention is not None]
+    if drawn:
+        right = [u for u in drawn if u.reference.replace(" ", "") == u.hypothesis]
+        best = max(right or drawn, key=lambda u: len(u.tokens))
+        assert best.attention is not None
+        plot_attention(best.attention, best.tokens, path)
+
+
+def write_hypotheses(found: Evaluation, path: Path) -> None:
+    """One JSON object a line: id, text, score; `malgwi score` reads it."""
+    lines = [
+        json.dumps({"id": u.id, "text": u.hypothesis, "reference": u.reference}, ensure_ascii=False)
+        for u in found.utterances
+    ]
+    write_bytes(path, ("\n".join(lines) + "\n").encode())
+
+
+def summarise(report: Report, console: Console) -> None:
+    """The figures that belong together: accuracy, speed, size."""
+    assert report.speed is not None
+    assert report.size is not None
+    for name, rate in report.scores.corpus.by_name().items():
+        bounds = report.intervals[name]
+        console.print(
+            f"{name:<12} {100 * rate.rate:6.2f} %   95 % interval {100 * bounds.low:.2f} to "
+            f"{100 * bounds.high:.2f} (by {bounds.by})",
+            highlight=False,
+        )
+    speed, size = report.speed, report.size
+    console.print(
+        f"{speed.x_real_time:.0f} × real time on {speed.threads} threads "
+        f"({speed.x_real_time_per_thread:.0f} a thread), {size.parameters / 1e6:.2f} M parameters, "
+        f"{size.bytes_on_disk / 1e6:.1f} MB",
+        highlight=False,
+    )
