@@ -18,7 +18,7 @@ from rich.table import Table
 
 from malgwi.errors import ConfigError, DataError
 from malgwi.metrics.confidence import BootstrapConfig, interval
-from malgwi.metrics.error_rate import Scores, score
+from malgwi.metrics.error_rate import TITLES, Scores, score
 from malgwi.text.normalize import VERSION, NormalizerConfig
 
 #: field → its values
@@ -27,13 +27,6 @@ _POLICIES = {field.name: get_args(field.type) for field in fields(NormalizerConf
 KEEP = NormalizerConfig.from_dict(
     {name: "keep" for name, known in _POLICIES.items() if "keep" in known}
 )
-_TITLES = {
-    "cer_nospace": "CER without spaces",
-    "cer": "CER with spaces",
-    "wer": "WER",
-    "swer": "sWER",
-    "mer": "MER",
-}
 
 
 def main(
@@ -205,7 +198,7 @@ def _table(scores: Scores, clusters: Sequence[str] | None, config: BootstrapConf
         bounds = "–" if math.isnan(found.low) else f"{100 * found.low:.2f} – {100 * found.high:.2f}"
         counts = (rate.hits, rate.substitutions, rate.deletions, rate.insertions, rate.reference)
         shown = f"{100 * rate.rate:.2f} %" if rate.denominator else "none"
-        table.add_row(_TITLES[metric], shown, bounds, *(f"{count:,}" for count in counts))
+        table.add_row(TITLES[metric], shown, bounds, *(f"{count:,}" for count in counts))
     return table
 
 

@@ -37,6 +37,14 @@ SPACE_POLICY: dict[str, str] = {
     "swer": "words, reference spacing where characters match",
     "mer": "words between white space, over all aligned columns",
 }
+#: Their names in tables.
+TITLES = {
+    "cer_nospace": "CER without spaces",
+    "cer": "CER with spaces",
+    "wer": "WER",
+    "swer": "sWER",
+    "mer": "MER",
+}
 _LISTED_IDS = 10
 
 
