@@ -20,11 +20,12 @@ class Utterance:
 
     Attributes:
         id: As in the scores.
-        duration_s: Of the audio.
+        duration_s: Of the recording.
         reference: As it was counted.
         hypothesis: Likewise.
         speaker: None where unknown.
-        audio: A file, or samples [N] with ``sample_rate_hz``; None if it cannot be played.
+        audio: A file, or samples [N] with ``sample_rate_hz`` as the model heard them; None if it
+            cannot be played.
         sample_rate_hz: Of ``audio`` given as samples.
         attention: [U, T] weights of each token over the encoder's frames; None without attention.
         tokens: Labels of the U rows.
@@ -50,6 +51,13 @@ class Utterance:
                 f"utterance {self.id!r}: {len(self.attention)} rows of attention for "
                 f"{len(self.tokens)} tokens"
             )
+
+    @property
+    def heard_s(self) -> float:
+        """Time that the attention covers: trimmed samples are shorter than the file."""
+        if isinstance(self.audio, np.ndarray):
+            return len(self.audio) / self.sample_rate_hz
+        return self.duration_s
 
     def to_dict(self, rates: Rates) -> dict[str, Any]:
         """For JSON, with the utterance's error rates."""

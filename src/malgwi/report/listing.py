@@ -70,7 +70,7 @@ def _utterance(report: Report, utterance: Utterance, sound: str, *, drawn: bool)
     player = f'<audio controls preload="metadata" src="{sound}"></audio>' if sound else ""
     picture = ""
     if drawn and utterance.attention is not None:
-        seen = charts.attention(utterance.attention, utterance.tokens, utterance.duration_s)
+        seen = charts.attention(utterance.attention, utterance.tokens, utterance.heard_s)
         picture = f"<details><summary>Attention</summary>{seen}</details>"
     return (
         f'<article data-words="{escape(words)}" data-speaker="{escape(utterance.speaker or "")}" '
