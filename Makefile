@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check doctests format clean
+.PHONY: demo test check doctests format docs clean
 demo: $(VENV)/.installed
 	$(BIN)/malgwi demo
 
@@ -22,6 +22,10 @@ doctests: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev
+	$(BIN)/python tools/codemap.py
+	$(BIN)/python tools/cli_reference.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
