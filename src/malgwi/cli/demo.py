@@ -31,9 +31,11 @@ def main(
     Under six minutes on two CPU cores. The corpus is synthetic (its README says how it was made),
     so the error rate says that the machinery works, not how real calls would fare.
 
-    Examples:
-        malgwi demo
-        malgwi demo --out /tmp/demo --budget 60s
+    For example, each on one line:
+
+    malgwi demo
+
+    malgwi demo --out /tmp/demo --budget 60s
 
     Args:
         out: Folder for manifests, the run and the report.

@@ -81,9 +81,11 @@ def main(*, as_json: Annotated[bool, tyro.conf.arg(name="json")] = False) -> Non
 
     Exits with 0 if all that malgwi needs works, with 1 if not.
 
-    Examples:
-        malgwi doctor
-        malgwi doctor --json > doctor.json
+    For example, each on one line:
+
+    malgwi doctor
+
+    malgwi doctor --json > doctor.json
 
     Args:
         as_json: Print JSON for other programs and for bug reports.

@@ -42,10 +42,13 @@ def main(
     References are normalised as the run's transcripts were; how it was counted stands in the
     report. Decoding takes the path that `malgwi transcribe` takes.
 
-    Examples:
-        malgwi evaluate runs/first data/test.jsonl
-        malgwi evaluate runs/first data/test.jsonl --method ctc --out reports/greedy
-        malgwi evaluate runs/first data/test.jsonl --threads 1
+    For example, each on one line:
+
+    malgwi evaluate runs/first data/test.jsonl
+
+    malgwi evaluate runs/first data/test.jsonl --method ctc --out reports/greedy
+
+    malgwi evaluate runs/first data/test.jsonl --threads 1
 
     Args:
         run: A run folder.

@@ -21,9 +21,11 @@ def main(
     Needs the espeak-ng program. The embedded corpus was made by this command with its defaults;
     the same seed gives the same bytes again on the same espeak-ng (see provenance.json).
 
-    Examples:
-        malgwi synth corpus
-        malgwi synth corpus --seed 8 --sentences.train 4000 --synthesis.telephone.snr-db 10 30
+    For example, each on one line:
+
+    malgwi synth corpus
+
+    malgwi synth corpus --seed 8 --sentences.train 4000 --synthesis.telephone.snr-db 10 30
 
     Args:
         out: Folder to write: train.tsv, dev.tsv, test.tsv, provenance.json, audio/.

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import tyro
@@ -14,6 +14,7 @@ from lhotse.cut import MonoCut
 from rich.console import Console
 
 from malgwi import manifest
+from malgwi.augment import policy
 from malgwi.checkpoint import list_checkpoints
 from malgwi.config import RunConfig, to_yaml
 from malgwi.errors import CheckpointError, ConfigError
@@ -50,6 +51,7 @@ class TrainOptions:
         budget: Wall-clock time for everything after loading, such as 60m, 1.5h or 90s; schedules
             end exactly there. Overrides the recipe's end.
         epochs: Passes over the data; overrides the recipe's end.
+        spec_augment: Another SpecAugment policy than the recipe's, by the paper's name, or none.
         resume: A checkpoint's JSON file, or ``latest``. All other settings must be as they were.
         threads: CPU threads; all cores by default.
         device: ``cpu`` or ``cuda``.
@@ -63,12 +65,13 @@ class TrainOptions:
     out: Path
     budget: str | None = None
     epochs: int | None = None
+    spec_augment: Literal["recipe", "off", "LB", "LD", "SM", "SS"] = "recipe"
     resume: str | None = None
     threads: int | None = None
     device: str = "cpu"
     dry_run: bool = False
     quiet: bool = False
-    config: Annotated[RunConfig, tyro.conf.arg(name="")]
+    config: Annotated[RunConfig, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
 
 
 def run(args: Sequence[str]) -> None:
@@ -77,8 +80,10 @@ def run(args: Sequence[str]) -> None:
         print(_HELP.format(recipes=", ".join(RECIPES)))
         return
     name, rest = args[0], list(args[1:])
-    if rest and rest[-1] == "--resume":
-        rest.append("latest")
+    if "--resume" in rest:
+        after = rest.index("--resume") + 1
+        if after == len(rest) or rest[after].startswith("--"):
+            rest.insert(after, "latest")
     defaults = TrainOptions(
         train=tyro.MISSING, dev=tyro.MISSING, out=tyro.MISSING, config=recipe(name)
     )
@@ -94,6 +99,9 @@ def train_run(options: TrainOptions, console: Console | None = None) -> State:
     """
     console = console or Console(file=sys.stderr)
     config = with_end(options.config, options.budget, options.epochs)
+    if options.spec_augment != "recipe":
+        masking = None if options.spec_augment == "off" else policy(options.spec_augment)
+        config = replace(config, masking=masking)
     resume = find_checkpoint(options.out, options.resume)
     if resume is not None:
         config = _same_settings(config, options.out)

@@ -35,10 +35,13 @@ def main(
     The path from file to text is the one that `malgwi evaluate` scores. A file that cannot be
     read is named at the end, and the exit status is then 1; the others are still transcribed.
 
-    Examples:
-        malgwi transcribe runs/first call.wav
-        malgwi transcribe runs/first calls/*.mp3 --format json --out transcripts
-        malgwi transcribe runs/first call.pcm --raw-rate 8000
+    For example, each on one line:
+
+    malgwi transcribe runs/first call.wav
+
+    malgwi transcribe runs/first calls/*.mp3 --format json --out transcripts
+
+    malgwi transcribe runs/first call.pcm --raw-rate 8000
 
     Args:
         run: A run folder.

@@ -50,7 +50,7 @@ def quick() -> RunConfig:
         objective=ObjectiveConfig(ctc_weight=0.5, smoothing=0.1),
         optim=OptimConfig(learning_rate=1.5e-3, schedule="cosine", warmup_share=0.05),
         trainer=TrainerConfig(budget_s=3600.0, ema_decay=0.999),
-        dev_decoding=DecodingConfig(method="ctc"),
+        dev_decoding=DecodingConfig(beam=BeamConfig(beams=4, ctc_weight=0.5, patience=1.0)),
         decoding=DecodingConfig(beam=BeamConfig(beams=8, ctc_weight=0.5)),
     )
 
