@@ -1,4 +1,4 @@
-"""Fixtures that every test may use; one torch thread, since two contended threads wait for each other."""
+"""Fixtures for every test; one torch thread, since two contended ones wait for each other."""
 
 import os
 from pathlib import Path

@@ -8,7 +8,7 @@ Shapes: B batch, N samples, T frames, U tokens, D features.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -66,6 +66,11 @@ class Batch:
     tokens: Tensor
     token_lengths: Tensor
     audio_s: float
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        tensors = ("features", "lengths", "tokens", "token_lengths")
+        return replace(self, **{name: getattr(self, name).to(device) for name in tensors})
 
 
 Draw = tuple[int, float]  # index of an example and its speed

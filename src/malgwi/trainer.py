@@ -162,6 +162,7 @@ class _Loop:
     def __init__(self, parts: Parts, config: TrainerConfig, folder: Path, log: TrainingLog) -> None:
         self.parts, self.config, self.folder, self.log = parts, config, folder, log
         self.model = parts.model
+        self.device: torch.device = next(self.model.parameters()).device
         self.optimizer = build_optimizer(self.model, parts.optim)
         self.plateau = Plateau(parts.optim.decay, parts.optim.plateau_patience)
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
@@ -178,14 +179,15 @@ class _Loop:
         """One optimiser step over its batches; a non-finite one is named and skipped."""
         state, config = self.state, self.config
         torch.manual_seed(_mixed(config.seed, state.step))
-        generator = torch.Generator().manual_seed(_mixed(config.seed + 1, state.step))
-        batches = [self.parts.batches.load(part, generator) for part in draws]
+        masks = torch.Generator().manual_seed(_mixed(config.seed + 1, state.step))
+        batches = [self.parts.batches.load(part, masks).to(self.device) for part in draws]
         rate = self.plateau.factor * learning_rate(
             self.parts.optim, step=state.step, progress=self.progress, epoch=state.epoch
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, parts = self._gradients(batches, generator)
+        samples = torch.Generator(self.device).manual_seed(_mixed(config.seed + 2, state.step))
+        loss, parts = self._gradients(batches, samples)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
         if math.isfinite(loss) and bool(torch.isfinite(norm)):
             self.optimizer.step()
@@ -217,8 +219,7 @@ class _Loop:
     def _precision(self) -> AbstractContextManager[object]:
         if not self.autocast:
             return nullcontext()
-        device = next(self.model.parameters()).device.type
-        return torch.autocast(device, torch.bfloat16)
+        return torch.autocast(self.device.type, torch.bfloat16)
 
     def _skip(self, batches: Sequence[Batch], loss: float, norm: float) -> None:
         self.state.skipped += 1
@@ -358,7 +359,7 @@ class _Loop:
             group, _, key = name.partition("/")
             groups[group][key] = tensor
         self.model.load_state_dict(groups["model"])
-        self.average = groups["average"]
+        self.average = {k: v.to(self.device) for k, v in groups["average"].items()}
         restore_optimizer(self.optimizer, groups["optimizer"], saved.values["optimizer"])
         vars(self.plateau).update(saved.values["plateau"])
         self.state.__dict__.update(saved.values["state"])

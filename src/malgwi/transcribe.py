@@ -65,7 +65,7 @@ class Recognition:
 
 @dataclass(frozen=True, kw_only=True)
 class Recogniser:
-    """A front end, a model in evaluation mode, a tokenizer and a way to search."""
+    """A front end (on the CPU), a model in evaluation mode, a tokenizer and a way to search."""
 
     front_end: FrontEnd
     model: LAS
@@ -123,13 +123,13 @@ class Recogniser:
     def _decode(self, waveforms: Sequence[NDArray[np.float32]]) -> list[list[Hypothesis]]:
         samples = torch.tensor([len(w) for w in waveforms])
         padded = pad_sequence([torch.from_numpy(w) for w in waveforms], batch_first=True)
-        device = next(self.model.parameters()).device
-        features, lengths = self.front_end(padded.to(device), samples.to(device))
+        features, lengths = self.front_end(padded, samples)
         kept = (lengths > 0).nonzero()[:, 0]  # audio shorter than one frame says nothing
         results: list[list[Hypothesis]] = [[] for _ in waveforms]
         if len(kept):
-            encoded = self.model.encode(features[kept], lengths[kept])
-            seconds = samples[kept.cpu()] / self.front_end.config.sample_rate_hz
+            device = next(self.model.parameters()).device
+            encoded = self.model.encode(features[kept].to(device), lengths[kept].to(device))
+            seconds = samples[kept] / self.front_end.config.sample_rate_hz
             for index, found in zip(kept.tolist(), self._search(encoded, seconds), strict=True):
                 results[index] = found
         return results

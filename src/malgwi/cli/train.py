@@ -120,7 +120,6 @@ def train_run(options: TrainOptions, console: Console | None = None) -> State:
         say(to_yaml(config))
         return State(stopped="dry run")
     built.parts.model.to(options.device)
-    built.parts.batches.front_end.to(options.device)
     shown = None if options.quiet else console
     with TrainingLog(options.out, console=shown) as log:
         state = train(built.parts, built.trainer, options.out, log, resume=resume)
