@@ -36,7 +36,7 @@ def help_of(*words: str) -> str:
 
 
 def without_rules(text: str) -> str:
-    """Help text without the lines drawn under its titles; wide ones would only be noise here.
+    r"""Help text without the lines drawn under its titles; wide ones would only be noise here.
 
     >>> print(without_rules(" options\n ----------\n  --seed INT"))
     options:
