@@ -38,7 +38,9 @@ def help_of(*words: str) -> str:
 def without_rules(text: str) -> str:
     r"""Help text without the lines drawn under its titles; wide ones would only be noise here.
 
-    >>> print(without_rules(" options\n ----------\n  --seed INT"))
+    >>> print(without_rules("usage: malgwi\n\n options\n -------\n  --seed INT"))
+    usage: malgwi
+    <BLANKLINE>
     options:
       --seed INT
     """
