@@ -32,7 +32,7 @@ def quick() -> RunConfig:
         batches=BatchConfig(max_batch_s=80.0, speeds=(0.9, 1.0, 1.1)),
         model=LASConfig(
             listener=ListenerConfig(
-                front="stack", stack=8, layers=4, units=320, layer_norm=True, dropout=0.2
+                front="stack", stack=8, layers=4, units=320, layer_norm=True, dropout=0.3
             ),
             speller=SpellerConfig(
                 attention="multihead",
@@ -50,8 +50,8 @@ def quick() -> RunConfig:
         objective=ObjectiveConfig(ctc_weight=0.5, smoothing=0.1),
         optim=OptimConfig(learning_rate=1.5e-3, schedule="cosine", warmup_share=0.05),
         trainer=TrainerConfig(budget_s=3600.0, ema_decay=0.999),
-        dev_decoding=DecodingConfig(beam=BeamConfig(beams=4, ctc_weight=0.5, patience=1.0)),
-        decoding=DecodingConfig(beam=BeamConfig(beams=8, ctc_weight=0.5)),
+        dev_decoding=DecodingConfig(beam=BeamConfig(beams=4, ctc_weight=0.6, patience=1.0)),
+        decoding=DecodingConfig(beam=BeamConfig(beams=8, ctc_weight=0.6)),
     )
 
 
