@@ -1,5 +1,6 @@
 """A toy language: every syllable is a tone of its own. Learnable in seconds, made from nothing."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def make_corpus(folder: Path, count: int, *, seed: int, prefix: str = "t") -> Pa
     cuts = []
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
-        text = "".join(random.choice(list(SYLLABLES), random.integers(2, 7)))
+        text = _without_repeats("".join(random.choice(list(SYLLABLES), 9)))[: random.integers(2, 7)]
         path = folder / f"{prefix}{index:03d}.wav"
         samples = waveform(text, seed=seed * 1000 + index)
         sf.write(path, samples, RATE, subtype="PCM_16")
@@ -44,3 +45,8 @@ def make_corpus(folder: Path, count: int, *, seed: int, prefix: str = "t") -> Pa
     target = folder / f"{prefix}.jsonl"
     manifest.write(cuts, target)
     return target
+
+
+def _without_repeats(text: str) -> str:
+    """One tone twice sounds like one longer tone."""
+    return "".join(a for a, b in pairwise(text + " ") if a != b)

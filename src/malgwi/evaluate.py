@@ -5,14 +5,12 @@ decoding time, and how large the model is.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from lhotse.cut import MonoCut
-from numpy.typing import NDArray
 
 from malgwi import manifest
 from malgwi.text.normalize import NormalizerConfig, normalize
@@ -29,7 +27,6 @@ class Utterance:
     reference: str
     hypothesis: str
     recognition: Recognition
-    waveform: NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,57 +74,68 @@ class Evaluation:
         return {u.id: u.hypothesis for u in self.utterances}
 
 
+#: Utterances read and decoded at a time.
+CHUNK = 256
+
 #: The files of a run folder that transcription needs.
 USED_FILES = ("config.yaml", "tokenizer.json", "front_end.safetensors", "weights.safetensors")
 
 
 def evaluate(
-    recogniser: Recogniser, cuts: Iterable[MonoCut], text: NormalizerConfig, folder: Path
+    recogniser: Recogniser,
+    cuts: Iterable[MonoCut],
+    text: NormalizerConfig,
+    folder: Path,
+    *,
+    advance: Callable[[int], None] = lambda _count: None,
 ) -> Evaluation:
     """Decode every cut, timing reading and decoding apart.
+
+    Utterances are taken shortest first, some at a time, so that memory does not grow with the
+    manifest and batches hold equals.
 
     Args:
         recogniser: From the run ``folder``.
         cuts: The manifest.
         text: How references are normalised (hypotheses are in that form already).
         folder: The run folder, for the bytes on disk.
+        advance: Told how many utterances have just been done.
     """
     cuts = list(cuts)
-    began = time.perf_counter()
-    waveforms = [recogniser.front_end.cut_waveform(cut) for cut in cuts]
-    loaded = time.perf_counter()
-    found = recogniser.recognise(waveforms)
-    done = time.perf_counter()
+    by_length = sorted(cuts, key=lambda cut: cut.duration)
+    found: dict[str, Utterance] = {}
+    load_s = decode_s = 0.0
+    for at in range(0, len(by_length), CHUNK):
+        chunk = by_length[at : at + CHUNK]
+        began = time.perf_counter()
+        waveforms = [recogniser.front_end.cut_waveform(cut) for cut in chunk]
+        loaded = time.perf_counter()
+        recognitions = recogniser.recognise(waveforms)
+        load_s, decode_s = load_s + loaded - began, decode_s + time.perf_counter() - loaded
+        for cut, recognition in zip(chunk, recognitions, strict=True):
+            found[cut.id] = _utterance(cut, recognition, text)
+        advance(len(chunk))
     speed = Speed(
         audio_s=sum(cut.duration for cut in cuts),
-        load_s=loaded - began,
-        decode_s=done - loaded,
+        load_s=load_s,
+        decode_s=decode_s,
         threads=torch.get_num_threads(),
     )
     return Evaluation(
-        utterances=_utterances(cuts, waveforms, found, text),
+        utterances=tuple(found[cut.id] for cut in cuts),
         speed=speed,
         size=measure_size(recogniser, folder),
     )
 
 
-def _utterances(
-    cuts: Sequence[MonoCut],
-    waveforms: Sequence[NDArray[np.float32]],
-    found: Sequence[Recognition],
-    text: NormalizerConfig,
-) -> tuple[Utterance, ...]:
-    return tuple(
-        Utterance(
-            id=cut.id,
-            speaker=manifest.speaker(cut),
-            duration_s=cut.duration,
-            reference=normalize(manifest.text(cut), text),
-            hypothesis=recognition.text,
-            recognition=recognition,
-            waveform=waveform,
-        )
-        for cut, waveform, recognition in zip(cuts, waveforms, found, strict=True)
+def _utterance(cut: MonoCut, recognition: Recognition, text: NormalizerConfig) -> Utterance:
+    return Utterance(
+        id=cut.id,
+        speaker=manifest.speaker(cut),
+        duration_s=cut.duration,
+        reference=normalize(manifest.text(cut), text),
+        hypothesis=recognition.text,
+        recognition=recognition,
     )
 
 

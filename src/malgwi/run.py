@@ -65,10 +65,20 @@ def build(
     dev_cuts: Sequence[MonoCut],
     folder: Path,
     say: Say,
+    cache_folder: Path | None = None,
 ) -> Built:
     """Make everything that training needs and write what use will need into ``folder``.
 
-    The vocabulary comes from the training split alone. On resume the files in the folder win.
+    The vocabulary comes from the training split alone. The same configuration and splits give the
+    same files again, which is what a resumed run relies on.
+
+    Args:
+        config: All settings.
+        train_cuts: The training split.
+        dev_cuts: The development split.
+        folder: The run folder.
+        say: Where facts are told.
+        cache_folder: Where decoded audio is kept; in the run folder if not given.
 
     Raises:
         DataError: Nothing is left to train on, or an utterance stands in both splits.
@@ -82,7 +92,7 @@ def build(
     texts = references(train_cuts, config)
     tokenizer = _tokenizer(config, texts.values(), folder)
     front_end = FrontEnd(config.front_end)
-    cache = AudioCache.build(train_cuts, config.front_end, folder / "audio_cache")
+    cache = AudioCache.build(train_cuts, config.front_end, cache_folder or folder / "audio_cache")
     examples, left_out = _examples(texts, cache, tokenizer, config)
     say(
         f"{len(examples)} training utterances, {sum(e.duration_s for e in examples) / 3600:.2f} h "

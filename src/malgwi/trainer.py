@@ -147,7 +147,7 @@ def train(
             if not loop.over():
                 state.epoch, state.position = state.epoch + 1, 0
                 loop.progress = loop.share_done(len(plan))
-            if loop.over():
+            if loop.over() and not state.stopped:
                 loop.progress = 1.0
                 loop.evaluate()
                 state.stopped = state.stopped or "completed"
@@ -390,13 +390,19 @@ def pays_bf16() -> bool:
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Turn SIGINT and SIGTERM into an event, in the main thread, so that a step can end first."""
+    """Turn SIGINT and SIGTERM into an event, so that a step can end first; twice stops at once."""
     event = threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt(f"signal {number}, twice")
+        event.set()
+
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: event.set()) for number in numbers}
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield event
     finally:

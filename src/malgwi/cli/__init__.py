@@ -5,6 +5,7 @@ options and help); one whose function is ``run`` parses for itself. ``malgwi sco
 starts without importing torch.
 """
 
+import os
 import sys
 
 import tyro
@@ -58,6 +59,8 @@ def main(argv: list[str] | None = None) -> None:
             command(args[1:])
         else:
             tyro.cli(command, prog=f"malgwi {args[0]}", args=args[1:])
+    except BrokenPipeError:  # the reader, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except MalgwiError as error:
         print(f"malgwi {args[0]}: {error}", file=sys.stderr)
         raise SystemExit(2) from None

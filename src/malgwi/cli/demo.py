@@ -1,5 +1,6 @@
 """`malgwi demo`: the whole road on the corpus that ships with the package."""
 
+import itertools
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,6 @@ from malgwi.audio import load_cut
 from malgwi.cli.evaluate import evaluate_run
 from malgwi.cli.train import TrainOptions, parse_duration, train_run
 from malgwi.corpora.embedded import embedded_corpus
-from malgwi.errors import ConfigError
 from malgwi.recipes import recipe
 from malgwi.run import load_recogniser
 
@@ -38,15 +38,14 @@ def main(
     malgwi demo --out /tmp/demo --budget 60s
 
     Args:
-        out: Folder for manifests, the run and the report.
+        out: Folder for manifests, the run and the report; numbered where it exists already.
         budget: Time for training.
         seed: Of the training.
         threads: CPU threads; all cores by default.
         files: Test utterances to write as WAV files and transcribe.
     """
     console = Console()
-    if (out / "run").exists():
-        raise ConfigError(f"{out}/run exists: remove it, or give another folder with --out")
+    out = free_folder(out)
     if threads is not None:
         torch.set_num_threads(threads)
     began = time.perf_counter()
@@ -78,6 +77,12 @@ def main(
     console.rule("transcribe")
     transcribe(out, files, console)
     console.print(f"\nall of it in {time.perf_counter() - began:.0f} s", highlight=False)
+
+
+def free_folder(wanted: Path) -> Path:
+    """``wanted``, or the first of wanted-2, wanted-3, … that does not exist: nothing is lost."""
+    names = (wanted.with_name(f"{wanted.name}-{number}") for number in itertools.count(2))
+    return wanted if not wanted.exists() else next(path for path in names if not path.exists())
 
 
 def transcribe(out: Path, count: int, console: Console) -> None:

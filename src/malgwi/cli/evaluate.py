@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 import tyro
+from lhotse.cut import MonoCut
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.progress import Progress
 
 from malgwi import __version__, manifest
 from malgwi.checkpoint import write_bytes
@@ -21,7 +23,7 @@ from malgwi.evaluate import Evaluation, evaluate
 from malgwi.evaluate import Utterance as Decoded
 from malgwi.metrics.confidence import Interval, interval
 from malgwi.metrics.error_rate import Scores, score
-from malgwi.report import Report, Utterance, plot_attention, write_report
+from malgwi.report import Limits, Report, Utterance, plot_attention, write_report
 from malgwi.run import load_config, load_recogniser
 from malgwi.training_log import read_metrics
 from malgwi.transcribe import Recogniser
@@ -76,10 +78,18 @@ def evaluate_run(
     console = console or Console()
     config = load_config(run)
     recogniser = searched(load_recogniser(run), method, beams, None)
-    cuts = [cut for path in manifests for cut in manifest.read(path)]
-    with console.status(f"decoding {len(cuts)} utterances"):
-        found = evaluate(recogniser, cuts, config.text, run)
+    cuts = {cut.id: cut for path in manifests for cut in manifest.read(path)}
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("decoding", total=len(cuts))
+        found = evaluate(
+            recogniser,
+            cuts.values(),
+            config.text,
+            run,
+            advance=lambda count: progress.advance(task, count),
+        )
     scores = score(found.references(), found.hypotheses(), config.text)
+    played = worst(scores, Limits().played)
     report = Report(
         title=f"{run.name} on {', '.join(path.name for path in manifests)}",
         scores=scores,
@@ -87,7 +97,9 @@ def evaluate_run(
         decoding=asdict(recogniser.decoding),
         speed=found.speed,
         size=found.size,
-        utterances=[_shown(u, recogniser) for u in found.utterances],
+        utterances=[
+            _shown(u, recogniser, cuts[u.id] if u.id in played else None) for u in found.utterances
+        ],
         curves=_curves(run),
         facts={
             "run": str(run),
@@ -120,7 +132,13 @@ def intervals(scores: Scores, found: Evaluation) -> dict[str, Interval]:
     return wider
 
 
-def _shown(decoded: Decoded, recogniser: Recogniser) -> Utterance:
+def worst(scores: Scores, count: int) -> set[str]:
+    """The utterances with the most errors: those whose audio the report plays."""
+    errors = {name: rates.cer_nospace.errors for name, rates in scores.utterances.items()}
+    return set(sorted(errors, key=lambda name: -errors[name])[:count])
+
+
+def _shown(decoded: Decoded, recogniser: Recogniser, played: MonoCut | None) -> Utterance:
     """An utterance for the report; attention where it was decoded in one piece."""
     segments = decoded.recognition.segments
     best = segments[0].hypotheses[0] if len(segments) == 1 and segments[0].hypotheses else None
@@ -136,7 +154,7 @@ def _shown(decoded: Decoded, recogniser: Recogniser) -> Utterance:
         reference=decoded.reference,
         hypothesis=decoded.hypothesis,
         speaker=decoded.speaker,
-        audio=decoded.waveform,
+        audio=None if played is None else recogniser.front_end.cut_waveform(played),
         sample_rate_hz=recogniser.front_end.config.sample_rate_hz,
         attention=matrix,
         tokens=tokens,
