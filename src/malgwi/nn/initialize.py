@@ -82,28 +82,41 @@ def _recurrent(rnn: nn.LSTM | nn.GRU) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Standard deviation of what enters a layer (NaN for ids) and of what leaves it."""
+
+    entering: float
+    leaving: float
+
+    @property
+    def gain(self) -> float:
+        """Leaving over entering; NaN where nothing entered, as into location features at first."""
+        return self.leaving / self.entering if self.entering > 0 else math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
 class StartReport:
-    """What the first batch showed: loss against ln V, and the output scale of every layer."""
+    """What the first batch showed: loss against ln V, and the activation scale of every layer."""
 
     initial_loss: float
     uniform_loss: float
-    scales: dict[str, float]
+    scales: dict[str, Scale]
     warnings: tuple[str, ...]
 
 
 def check_start(model: nn.Module, loss: Callable[[], Tensor], vocabulary_size: int) -> StartReport:
-    """Measure the first loss and each layer's output scale, without a gradient.
+    """Measure the first loss and each layer's activation scale, without a gradient.
 
     A speller that knows nothing should cost about ln V nats a unit, a norm should put out a
-    standard deviation near 1, and no layer should have gone silent. BatchNorm statistics are left
-    as they were found.
+    standard deviation near 1, and no layer should weaken its input a thousandfold or strengthen
+    it a hundredfold. BatchNorm statistics are left as they were found.
 
     Args:
         model: The model, as initialised.
         loss: Runs the model on one batch and returns nats a unit of its cross-entropy.
         vocabulary_size: V.
     """
-    scales: dict[str, float] = {}
+    scales: dict[str, Scale] = {}
     norms = {name for name, module in model.named_modules() if isinstance(module, _NORMS)}
     hooks = [
         module.register_forward_hook(_measure(name, scales))
@@ -126,18 +139,22 @@ def check_start(model: nn.Module, loss: Callable[[], Tensor], vocabulary_size: i
     )
 
 
-def _measure(name: str, scales: dict[str, float]) -> Callable[..., None]:
-    def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-        tensor = output[0] if isinstance(output, tuple) else output
-        data = getattr(tensor, "data", tensor)  # a PackedSequence keeps its frames in .data
-        if isinstance(data, Tensor) and data.numel() > 1:
-            scales.setdefault(name, float(data.float().std()))
+def _measure(name: str, scales: dict[str, Scale]) -> Callable[..., None]:
+    def hook(_module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+        leaving = _deviation(output[0] if isinstance(output, tuple) else output)
+        scales.setdefault(name, Scale(entering=_deviation(inputs[0]), leaving=leaving))
 
     return hook
 
 
+def _deviation(value: object) -> float:
+    if not isinstance(value, Tensor) or not value.is_floating_point() or value.numel() < 2:
+        return math.nan
+    return float(value.float().std())
+
+
 def _warnings(
-    initial: float, expected: float, scales: dict[str, float], norms: set[str]
+    initial: float, expected: float, scales: dict[str, Scale], norms: set[str]
 ) -> list[str]:
     found = []
     if not 0.7 * expected < initial < 1.5 * expected + 1:
@@ -145,15 +162,14 @@ def _warnings(
             f"initial loss {initial:.2f} nats a unit, a uniform guess costs ln V = {expected:.2f}"
         )
     for name, scale in scales.items():
-        if name in norms and not 0.5 < scale < 2.0:
-            found.append(
-                f"{name}: a norm puts out standard deviation {scale:.3f}, expected about 1: "
-                "are its scale and shift initialised like weights?"
-            )
-        elif scale < 1e-3:
-            found.append(
-                f"{name}: outputs have standard deviation {scale:.1e}: nothing gets through"
-            )
-        elif scale > 100:
-            found.append(f"{name}: outputs have standard deviation {scale:.0f}: exploding")
+        if name in norms:
+            if not 0.5 < scale.leaving < 2.0:
+                found.append(
+                    f"{name}: a norm puts out standard deviation {scale.leaving:.3f}, expected "
+                    "about 1: are its scale and shift initialised like weights?"
+                )
+        elif scale.gain < 1e-3:
+            found.append(f"{name}: passes on {scale.gain:.1e} of its input: nothing gets through")
+        elif scale.gain > 100:
+            found.append(f"{name}: strengthens its input {scale.gain:.0f} times: exploding")
     return found
