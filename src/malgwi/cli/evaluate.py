@@ -103,7 +103,7 @@ def evaluate_run(
         curves=_curves(run),
         facts={
             "run": str(run),
-            "manifests": [str(path) for path in manifests],
+            "manifests": ", ".join(map(str, manifests)),
             "malgwi": __version__,
             "torch": torch.__version__,
             "machine": f"{platform.machine()}, {platform.system()}, {found.speed.threads} threads",
