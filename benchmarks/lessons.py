@@ -42,8 +42,8 @@ from malgwi.cli.train import with_end
 from malgwi.config import RunConfig, from_yaml, to_yaml
 from malgwi.corpora.embedded import embedded_corpus
 from malgwi.errors import ConfigError, DataError, MalgwiError
+from malgwi.machine import pays_bf16
 from malgwi.recipes import recipe
-from malgwi.trainer import pays_bf16
 
 EMBEDDED = "embedded"
 EPOCHS = 20

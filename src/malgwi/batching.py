@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from malgwi.augment import SpecAugmentConfig, spec_augment, speed_perturb
-from malgwi.errors import DataError
+from malgwi.errors import ConfigError, DataError
 from malgwi.features import FrontEnd
 
 
@@ -45,6 +45,14 @@ class BatchConfig:
     length_jitter_s: float = 0.4
     curriculum_epochs: int = 0
     accumulate: int = 1
+
+    def __post_init__(self) -> None:
+        positive = ("max_batch_s", "max_batch_size", "max_utterance_s", "accumulate")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"batches.{name} is {getattr(self, name)}: it must be positive")
+        if not self.speeds or min(self.speeds) <= 0:
+            raise ConfigError(f"batches.speeds is {self.speeds}: give one or more positive factors")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
 
 
 def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
-    """Save under ``folder`` and delete all but the newest ``keep``.
+    """Save under ``folder`` and delete all but the newest ``keep``, at least 1.
 
     Returns:
         The path of the JSON file.
@@ -58,10 +58,19 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint, *, keep: in
     digest = save_tensors(stem.with_suffix(".safetensors"), checkpoint.tensors)
     head = {"format_version": FORMAT_VERSION, "sha256": digest, "values": checkpoint.values}
     write_bytes(stem.with_suffix(".json"), json.dumps(head).encode())
-    for old in list_checkpoints(folder)[:-keep]:
-        old.unlink()
-        old.with_suffix(".safetensors").unlink(missing_ok=True)
+    newest = list_checkpoints(folder)[-keep:]
+    for other in [*folder.glob("step-*"), *folder.glob(".step-*")]:
+        if other.with_suffix(".json") not in newest:  # older, or left by a kill while writing
+            other.unlink()
     return stem.with_suffix(".json")
+
+
+def discard_later(path: Path) -> None:
+    """Delete the checkpoints after this one: a run that goes on from here makes others."""
+    for other in list_checkpoints(path.parent):
+        if other.name > path.name:
+            other.unlink()
+            other.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -75,6 +84,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: A file is missing or damaged; the message offers the one before.
     """
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint {path}: name the .json file of one")
     try:
         head = json.loads(path.read_text(encoding="utf-8"))
         version, digest, values = head["format_version"], head["sha256"], head["values"]

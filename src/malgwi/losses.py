@@ -49,7 +49,7 @@ def smoothed_cross_entropy(
     nll = F.nll_loss(log_probs, targets[mask])
     if smoothing == 0.0:
         return nll
-    spread = -log_probs.mean(-1) if prior is None else -(log_probs @ prior)
+    spread = -log_probs.mean(-1) if prior is None else -(log_probs * prior.to(log_probs)).sum(-1)
     return (1 - smoothing) * nll + smoothing * spread.mean()
 
 

@@ -141,6 +141,22 @@ def read(path: str | Path) -> CutSet:
     return CutSet(cuts)
 
 
+def read_all(paths: Iterable[str | Path]) -> list[MonoCut]:
+    """The cuts of several manifests, fit to be trained on or scored.
+
+    Raises:
+        DataError: As `stream`, or `validate` finds a problem, such as an id that occurs twice.
+    """
+    paths = list(paths)
+    cuts = [cut for path in paths for cut in read(path)]
+    problems = validate(cuts)
+    if problems:
+        listed = "".join(f"\n  {p.cut_id}: {p.problem}" for p in problems[:5])
+        more = f"\n  and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise DataError(f"{', '.join(map(str, paths))}: {len(problems)} problems{listed}{more}")
+    return cuts
+
+
 def write(cuts: Iterable[MonoCut], path: str | Path) -> int:
     """Write a manifest and give the number of its cuts.
 

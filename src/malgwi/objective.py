@@ -34,6 +34,11 @@ class ObjectiveConfig:
     sampling: float = 0.0
     sampling_start: float = 0.1
 
+    def __post_init__(self) -> None:
+        for name in ("ctc_weight", "smoothing", "sampling"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"objective.{name} is {getattr(self, name)}, want 0 to 1")
+
     def sampling_at(self, progress: float) -> float:
         """Probability of sampling when this share of the run is over."""
         if self.sampling_start <= 0:
@@ -85,17 +90,16 @@ class Objective:
                 batch.token_lengths,
                 self.blank_id,
             )
-            parts["ctc"] = float(losses["ctc"].detach()) / weight
-            parts["unalignable"] = count_unalignable(
-                encoded.lengths, batch.tokens, batch.token_lengths
-            )
+            parts["loss_ctc"] = float(losses["ctc"].detach()) / weight
+            unalignable = count_unalignable(encoded.lengths, batch.tokens, batch.token_lengths)
+            parts["unalignable_share"] = unalignable / len(batch.ids)
         if weight < 1:
             sampling = self.config.sampling_at(progress)
             logits, _ = model.speller(
                 self.inputs(batch), encoded.memory, encoded.lengths, sampling, generator
             )
             losses["attention"] = (1 - weight) * self.cross_entropy(logits, batch)
-            parts["attention"] = float(losses["attention"].detach()) / (1 - weight)
+            parts["loss_attention"] = float(losses["attention"].detach()) / (1 - weight)
         return torch.stack(list(losses.values())).sum(), parts
 
     def inputs(self, batch: Batch) -> Tensor:

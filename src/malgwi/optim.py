@@ -6,7 +6,8 @@ exactly at its foot. Plateau is the one with memory; the loop keeps it in the ch
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,11 +22,12 @@ class OptimConfig:
     """The optimiser and how its learning rate moves.
 
     Attributes:
-        optimizer: ``adamw`` (Loshchilov & Hutter 2019), ``adam`` or ``sgd`` (Nesterov).
+        optimizer: ``adamw`` (Loshchilov & Hutter 2019), ``adam`` or ``sgd`` (Nesterov's, if
+            ``momentum`` > 0).
         learning_rate: The peak.
         betas: Adam's decay rates.
         momentum: For ``sgd``.
-        weight_decay: On matrices only, never on biases and norms.
+        weight_decay: On matrices only, never on biases and norms, whatever the optimiser.
         schedule: ``constant``; ``cosine`` down to ``final_ratio`` at the end of the run;
             ``plateau``: × ``decay`` when development CER has not improved for ``plateau_patience``
             evaluations; ``epochs``: × ``decay`` at each of ``milestones`` (epochs; the team's);
@@ -37,7 +39,12 @@ class OptimConfig:
         decay: Factor of ``plateau`` and ``epochs``.
         milestones: For ``epochs``.
         plateau_patience: For ``plateau``.
-        ramp_hold_decay_steps: For ``specaugment``.
+        ramp_hold_decay_steps: For ``specaugment``; its schedules B, D and L are (500, 20000,
+            80000), (1000, 40000, 160000) and (1000, 140000, 320000) with weight noise from step
+            10000, 20000 and 20000.
+        weight_noise: Standard deviation of noise on the weights at which gradients are taken
+            (0.075 in that paper); 0 is off.
+        weight_noise_start: First step with noise (s_noise).
     """
 
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -53,6 +60,13 @@ class OptimConfig:
     milestones: tuple[int, ...] = ()
     plateau_patience: int = 3
     ramp_hold_decay_steps: tuple[int, int, int] = (500, 20_000, 80_000)
+    weight_noise: float = 0.0
+    weight_noise_start: int = 10_000
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "decay"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"optim.{name} is {getattr(self, name)}: it must be positive")
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
@@ -60,7 +74,7 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimi
     groups = _decay_groups(model.named_parameters(), config.weight_decay)
     if config.optimizer == "sgd":
         return torch.optim.SGD(
-            groups, lr=config.learning_rate, momentum=config.momentum, nesterov=True
+            groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
         )
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, lr=config.learning_rate, betas=config.betas)
@@ -132,5 +146,54 @@ class Plateau:
             self.best, self.waited = value, 0
             return
         self.waited += 1
-        if self.waited > self.patience:
+        if self.waited >= self.patience:
             self.factor, self.waited = self.factor * self.decay, 0
+
+
+class MovingAverage:
+    """Exponential moving average of a model's state, quick at first (Polyak & Juditsky 1992).
+
+    What is not floating point is copied; with ``decay`` 0 everything is.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.tensors = {name: value.clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Take in the weights after ``step`` steps."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, value in model.state_dict().items():
+            if self.decay > 0 and value.is_floating_point():
+                self.tensors[name].lerp_(value, 1 - decay)
+            else:
+                self.tensors[name].copy_(value)
+
+    @contextmanager
+    def applied(self, model: nn.Module) -> Iterator[None]:
+        """The model with averaged weights, in evaluation mode; its own come back afterwards."""
+        own = {name: value.clone() for name, value in model.state_dict().items()}
+        model.load_state_dict(self.tensors)
+        model.eval()
+        try:
+            yield
+        finally:
+            model.load_state_dict(own)
+
+
+@contextmanager
+def weight_noise(model: nn.Module, config: OptimConfig, step: int) -> Iterator[None]:
+    """Gaussian noise on the weights while gradients are taken (Graves 2011; Park 2019, §3.2)."""
+    if config.weight_noise == 0 or step < config.weight_noise_start:
+        yield
+        return
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    before = [p.detach().clone() for p in parameters]
+    with torch.no_grad():
+        for p in parameters:
+            p.add_(torch.randn_like(p), alpha=config.weight_noise)
+    yield
+    with torch.no_grad():
+        for p, value in zip(parameters, before, strict=True):
+            p.copy_(value)

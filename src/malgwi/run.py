@@ -4,6 +4,7 @@ RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors
     metrics.jsonl  curves.svg  left_out.jsonl  checkpoints/  report.json  report.html
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from lhotse.cut import MonoCut
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -21,15 +23,16 @@ from malgwi.audio_cache import AudioCache
 from malgwi.batching import BatchConfig, Batches, Example
 from malgwi.checkpoint import save_tensors, write_bytes
 from malgwi.config import RunConfig, from_yaml, to_yaml
-from malgwi.errors import CheckpointError, DataError
+from malgwi.errors import CheckpointError, ConfigError, DataError
 from malgwi.features import FrontEnd
 from malgwi.losses import unigram_prior
+from malgwi.machine import pays_bf16
 from malgwi.metrics.error_rate import cer_nospace
 from malgwi.models.las import LAS
 from malgwi.nn.initialize import StartReport, check_start, initialize
 from malgwi.objective import Objective
 from malgwi.text.normalize import normalize
-from malgwi.trainer import Parts, TrainerConfig, pays_bf16
+from malgwi.trainer import Parts, TrainerConfig
 from malgwi.transcribe import Recogniser
 from malgwi.types import Tokenizer
 
@@ -83,12 +86,8 @@ def build(
     Raises:
         DataError: Nothing is left to train on, or an utterance stands in both splits.
     """
-    shared = {cut.id for cut in train_cuts} & {cut.id for cut in dev_cuts}
-    if shared:
-        raise DataError(
-            f"{len(shared)} utterances stand in both splits ({', '.join(sorted(shared)[:5])}, …): "
-            "a development score would mean nothing. Split again with  malgwi split"
-        )
+    _check_config(config)
+    _check_data(train_cuts, dev_cuts, config, folder)
     texts = references(train_cuts, config)
     tokenizer = _tokenizer(config, texts.values(), folder)
     front_end = FrontEnd(config.front_end)
@@ -99,6 +98,7 @@ def build(
         f"after trimming; {len(left_out)} left out; {len(dev_cuts)} development utterances; "
         f"{tokenizer.size} units"
     )
+    _warn_of_length(examples, config, say)
     _fit_front_end(front_end, (cache[example.id] for example in examples), folder)
     torch.manual_seed(config.trainer.seed)
     model = make_model(config, tokenizer)
@@ -130,6 +130,53 @@ def build(
     return Built(parts=parts, trainer=trainer, start=start, left_out=tuple(left_out))
 
 
+def _check_config(config: RunConfig) -> None:
+    """Settings that contradict each other, found before hours are spent."""
+    if config.objective.ctc_weight > 0 and not config.model.ctc:
+        raise ConfigError("objective.ctc_weight > 0 needs a CTC output: set model.ctc to True")
+    for name in ("dev_decoding", "decoding"):
+        if getattr(config, name).wants_ctc and not config.model.ctc:
+            raise ConfigError(
+                f"{name} uses CTC, but model.ctc is False: set {name}.method to attention, or "
+                f"{name}.beam.ctc_weight to 0"
+            )
+
+
+def _check_data(
+    train_cuts: Sequence[MonoCut], dev_cuts: Sequence[MonoCut], config: RunConfig, folder: Path
+) -> None:
+    """Refuse splits that overlap or say nothing, and other data than a run began with."""
+    shared = {cut.id for cut in train_cuts} & {cut.id for cut in dev_cuts}
+    if shared:
+        raise DataError(
+            f"{len(shared)} utterances stand in both splits ({', '.join(sorted(shared)[:5])}, …): "
+            "a development score would mean nothing. Split again with  malgwi split"
+        )
+    if not any(references(dev_cuts, config).values()):
+        raise DataError(
+            f"none of {len(dev_cuts)} development utterances has text after normalisation: "
+            "there is nothing to choose weights by"
+        )
+    record = {"train": _fingerprint(train_cuts), "dev": _fingerprint(dev_cuts)}
+    path = folder / "data.json"
+    if not path.exists():
+        write_bytes(path, (json.dumps(record, indent=1) + "\n").encode())
+    elif (before := json.loads(path.read_text(encoding="utf-8"))) != record:
+        changed = " and ".join(name for name in record if record[name] != before.get(name))
+        raise DataError(
+            f"the {changed} split is not the one that {folder} was begun with ({path}): "
+            "give the same manifests, or another --out"
+        )
+
+
+def _fingerprint(cuts: Sequence[MonoCut]) -> dict[str, object]:
+    """Number of utterances and a hash of what they are, paths aside."""
+    digest = hashlib.sha256()
+    for cut in cuts:
+        digest.update(f"{cut.id}\t{cut.start}\t{cut.duration}\t{manifest.text(cut)}\n".encode())
+    return {"utterances": len(cuts), "sha256": digest.hexdigest()}
+
+
 def _tokenizer(config: RunConfig, texts: Iterable[str], folder: Path) -> Tokenizer:
     tokenizer = tokenizers.train((text for text in texts if text), config.tokenizer)
     text = json.dumps(tokenizer.to_dict(), ensure_ascii=False, indent=1)
@@ -138,16 +185,12 @@ def _tokenizer(config: RunConfig, texts: Iterable[str], folder: Path) -> Tokeniz
 
 
 def _examples(
-    texts: Mapping[str, str],
-    audio: Mapping[str, NDArray[np.float32]],
-    tokenizer: Tokenizer,
-    config: RunConfig,
+    texts: Mapping[str, str], audio: AudioCache, tokenizer: Tokenizer, config: RunConfig
 ) -> tuple[list[Example], list[LeftOut]]:
-    rate = config.front_end.sample_rate_hz
     examples, left_out = [], []
     for name, text in texts.items():
         example = Example(
-            id=name, duration_s=len(audio[name]) / rate, tokens=tuple(tokenizer.encode(text))
+            id=name, duration_s=audio.duration_s(name), tokens=tuple(tokenizer.encode(text))
         )
         reason = _unfit(example, config.batches)
         if reason:
@@ -165,6 +208,19 @@ def _unfit(example: Example, config: BatchConfig) -> str | None:
     if example.duration_s > config.max_utterance_s:
         return f"{example.duration_s:.2f} s, longer than {config.max_utterance_s} s"
     return None
+
+
+def _warn_of_length(examples: Sequence[Example], config: RunConfig, say: Say) -> None:
+    """Say so where decoding would stop short of references: jamo need more tokens a second."""
+    if not examples:
+        return
+    limits = config.decoding.beam.max_lengths(torch.tensor([e.duration_s for e in examples]))
+    cut = sum(len(e.tokens) > int(n) for e, n in zip(examples, limits, strict=True))
+    if cut > 0.001 * len(examples):
+        say(
+            f"WARNING  {cut} of {len(examples)} training references are longer than decoding may "
+            "write: raise decoding.beam.tokens_per_second (and dev_decoding's)"
+        )
 
 
 def _fit_front_end(
@@ -246,8 +302,10 @@ def load_recogniser(folder: Path) -> Recogniser:
     try:
         front_end.load_state_dict(load_file(folder / "front_end.safetensors"))
         model.load_state_dict(load_file(folder / "weights.safetensors"))
-    except RuntimeError as error:
-        raise CheckpointError(f"{folder}: the weights do not fit config.yaml: {error}") from error
+    except (RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder}: the weights are damaged or do not fit config.yaml: {error}"
+        ) from error
     return Recogniser(
         front_end=front_end,
         model=model.eval(),

@@ -6,11 +6,9 @@ no generator state, and a run killed anywhere ends bit for bit where the undistu
 """
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,15 +19,24 @@ from torch import Tensor, nn
 from malgwi.batching import Batch, Batches, Draw
 from malgwi.checkpoint import (
     Checkpoint,
+    discard_later,
     load_checkpoint,
     optimizer_tensors,
     restore_optimizer,
     save_checkpoint,
     save_tensors,
 )
-from malgwi.errors import ConfigError, TrainingError
+from malgwi.errors import CheckpointError, ConfigError, TrainingError
+from malgwi.machine import interruptible
 from malgwi.objective import Objective
-from malgwi.optim import OptimConfig, Plateau, build_optimizer, learning_rate
+from malgwi.optim import (
+    MovingAverage,
+    OptimConfig,
+    Plateau,
+    build_optimizer,
+    learning_rate,
+    weight_noise,
+)
 from malgwi.training_log import TrainingLog
 
 
@@ -40,14 +47,15 @@ class TrainerConfig:
     Attributes:
         epochs: Passes over the data; None with ``budget_s`` or ``max_steps``.
         max_steps: Optimiser steps, at most.
-        budget_s: Wall-clock seconds for training and development decoding together; schedules
-            end exactly there.
+        budget_s: Wall-clock seconds for training and development decoding together. Schedules
+            end where the last decoding has to begin, as long as the ones before it took.
         seed: Of every draw.
-        precision: ``bf16`` runs matrix products under autocast; ``auto`` does so where it pays.
+        precision: ``bf16`` runs matrix products under autocast; ``auto`` (do so where it pays) is
+            decided when a run is built, once, so that a resumed run computes the same.
         clip_norm: Gradients are scaled down to this norm.
         ema_decay: Of the moving average of weights, which is what is evaluated and kept; 0 is off.
         evaluations: Development decodings over the whole run, evenly spread.
-        patience: Stop after so many evaluations without improvement; None never.
+        patience: Stop after so many evaluations in a row without improvement; None never.
         checkpoint_steps: Steps between checkpoints (one is also written at each evaluation).
         keep_checkpoints: How many stay on disk.
         log_steps: Steps between records.
@@ -72,6 +80,22 @@ class TrainerConfig:
     def __post_init__(self) -> None:
         if self.epochs is None and self.max_steps is None and self.budget_s is None:
             raise ConfigError("training needs an end: give epochs, max_steps or a budget")
+        least = {
+            "epochs": 1,
+            "max_steps": 1,
+            "evaluations": 1,
+            "patience": 1,
+            "checkpoint_steps": 1,
+            "keep_checkpoints": 1,
+            "log_steps": 1,
+            "max_skipped_steps": 0,
+        }
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise ConfigError(f"trainer.{name} is {value}: it must be {bound} or more")
+        if self.budget_s is not None and self.budget_s <= 0:
+            raise ConfigError(f"trainer.budget_s is {self.budget_s}: it must be positive")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +120,7 @@ class State:
     since_best: int = 0
     best_cer: float = math.inf
     best_step: int = 0
+    evaluation_s: float = 0.0  # the slowest so far
     skipped: int = 0
     elapsed_s: float = 0.0
     audio_s: float = 0.0
@@ -126,7 +151,9 @@ def train(
         CheckpointError: ``resume`` is damaged.
     """
     loop = _Loop(parts, config, folder, log)
-    if resume is not None:
+    if resume is None:
+        log.rewind(-1)
+    else:
         loop.restore(resume)
     state = loop.state
     with interruptible() as interrupted:
@@ -165,13 +192,12 @@ class _Loop:
         self.device: torch.device = next(self.model.parameters()).device
         self.optimizer = build_optimizer(self.model, parts.optim)
         self.plateau = Plateau(parts.optim.decay, parts.optim.plateau_patience)
-        self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.average = MovingAverage(self.model, config.ema_decay)
         self.state = State()
         self.progress = 0.0
         self.began = time.monotonic()
         self.smoothed_loss = math.nan
-        self.autocast = pays_bf16() if config.precision == "auto" else config.precision == "bf16"
-        self.counted: dict[str, float] = {}
+        self.autocast = config.precision == "bf16"
 
     # --- one step -------------------------------------------------------------------------------
 
@@ -186,13 +212,17 @@ class _Loop:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         samples = torch.Generator(self.device).manual_seed(_mixed(config.seed + 2, state.step))
-        loss, parts = self._gradients(batches, samples)
+        with weight_noise(self.model, self.parts.optim, state.step):
+            loss, parts = self._gradients(batches, samples)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
         if math.isfinite(loss) and bool(torch.isfinite(norm)):
             self.optimizer.step()
-            self._update_average()
+            self.average.update(self.model, state.step)
         else:
+            for name, buffer in self.model.named_buffers():
+                buffer.copy_(buffers[name])  # a norm's running statistics have seen the batch
             self._skip(batches, loss, float(norm))
         state.step += 1
         state.audio_s += sum(batch.audio_s for batch in batches)
@@ -237,16 +267,6 @@ class _Loop:
                 "Lower the learning rate, or look at these utterances"
             )
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Moving average of the weights, quick at first (Polyak & Juditsky 1992)."""
-        decay = min(self.config.ema_decay, (1 + self.state.step) / (10 + self.state.step))
-        for name, value in self.model.state_dict().items():
-            if self.config.ema_decay > 0 and value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
-
     def _report(self, loss: float, parts: dict[str, float], rate: float, norm: float) -> None:
         state = self.state
         if math.isfinite(loss):
@@ -265,7 +285,7 @@ class _Loop:
             left_s=left,
         )
         if state.step % self.config.log_steps == 0:
-            values = {"loss": loss, **{f"loss_{k}": v for k, v in parts.items()}}
+            values = {"loss": loss, **parts}
             numbers = {"learning_rate": rate, "gradient_norm": norm, "x_real_time": speed}
             self.log.record(
                 state.step, {"epoch": state.epoch, **values, **numbers, "elapsed_s": elapsed}
@@ -286,7 +306,8 @@ class _Loop:
         if self.config.max_steps is not None:
             shares.append(self.state.step / self.config.max_steps)
         if self.config.budget_s is not None:
-            shares.append(self.elapsed() / self.config.budget_s)
+            left_for_training = self.config.budget_s - self.state.evaluation_s
+            shares.append(self.elapsed() / max(1e-9, left_for_training))
         return min(1.0, max(shares))
 
     def over(self) -> bool:
@@ -295,8 +316,11 @@ class _Loop:
 
     def evaluation_due(self) -> bool:
         """Whether a further share of 1/evaluations of the run has passed."""
-        due = int(self.progress * self.config.evaluations + 1e-9)
-        return self.progress < 1.0 and due > self.state.evaluations
+        return self.progress < 1.0 and self.evaluations_due() > self.state.evaluations
+
+    def evaluations_due(self) -> int:
+        """Evaluations that should have taken place by now."""
+        return int(self.progress * self.config.evaluations + 1e-9)
 
     # --- evaluation and checkpoints -------------------------------------------------------------
 
@@ -304,17 +328,18 @@ class _Loop:
         """Decode the development split with the averaged weights; keep the best."""
         state = self.state
         began = time.monotonic()
-        with self._averaged():
+        with self.average.applied(self.model):
             cer = self.parts.evaluate(self.model)
-        state.evaluations = int(self.progress * self.config.evaluations + 1e-9)
+        state.evaluations = self.evaluations_due()
         state.since_best += 1
         if cer < state.best_cer:
             state.best_cer, state.best_step, state.since_best = cer, state.step, 0
-            save_tensors(self.folder / "weights.safetensors", self.average)
+            save_tensors(self.folder / "weights.safetensors", self.average.tensors)
         self.plateau.update(cer) if self.parts.optim.schedule == "plateau" else None
-        if self.config.patience is not None and state.since_best > self.config.patience:
+        if self.config.patience is not None and state.since_best >= self.config.patience:
             state.stopped = f"no improvement in {state.since_best} evaluations"
         seconds = time.monotonic() - began
+        state.evaluation_s = max(state.evaluation_s, seconds)
         values = {"dev_cer": cer, "best_cer": state.best_cer, "evaluation_s": seconds}
         self.log.record(state.step, {"epoch": state.epoch, **values, "elapsed_s": self.elapsed()})
         self.log.say(
@@ -325,21 +350,11 @@ class _Loop:
         if not state.stopped and self.progress < 1.0:
             self.checkpoint()
 
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        current = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average)
-        self.model.eval()
-        try:
-            yield
-        finally:
-            self.model.load_state_dict(current)
-
     def checkpoint(self) -> Path:
         """Save everything that the rest of the run depends on."""
         tensors, scalars = optimizer_tensors(self.optimizer)
         named: dict[str, Tensor] = {f"model/{k}": v for k, v in self.model.state_dict().items()}
-        named |= {f"average/{k}": v for k, v in self.average.items()}
+        named |= {f"average/{k}": v for k, v in self.average.tensors.items()}
         named |= {f"optimizer/{k}": v for k, v in tensors.items()}
         values = {
             "state": {**asdict(self.state), "elapsed_s": self.elapsed()},
@@ -354,12 +369,16 @@ class _Loop:
     def restore(self, path: Path) -> None:
         """Undo `checkpoint`."""
         saved = load_checkpoint(path)
+        discard_later(path)
         groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}}
         for name, tensor in saved.tensors.items():
             group, _, key = name.partition("/")
             groups[group][key] = tensor
-        self.model.load_state_dict(groups["model"])
-        self.average = {k: v.to(self.device) for k, v in groups["average"].items()}
+        try:
+            self.model.load_state_dict(groups["model"])
+        except RuntimeError as error:
+            raise CheckpointError(f"{path} belongs to another model: {error}") from error
+        self.average.tensors = {k: v.to(self.device) for k, v in groups["average"].items()}
         restore_optimizer(self.optimizer, groups["optimizer"], saved.values["optimizer"])
         vars(self.plateau).update(saved.values["plateau"])
         self.state.__dict__.update(saved.values["state"])
@@ -372,39 +391,3 @@ class _Loop:
 def _mixed(seed: int, step: int) -> int:
     """A seed for one step, far from its neighbours' (SplitMix64's odd constant)."""
     return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 1) % 2**63
-
-
-def pays_bf16() -> bool:
-    """Whether a matrix product in bfloat16 is clearly faster than in float32 on this machine."""
-
-    def seconds(dtype: torch.dtype) -> float:
-        a = torch.ones(512, 512, dtype=dtype)
-        a @ a
-        began = time.perf_counter()
-        for _ in range(10):
-            a @ a
-        return time.perf_counter() - began
-
-    return torch.cuda.is_available() or seconds(torch.bfloat16) < 0.7 * seconds(torch.float32)
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Turn SIGINT and SIGTERM into an event, so that a step can end first; twice stops at once."""
-    event = threading.Event()
-
-    def stop(number: int, _frame: object) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt(f"signal {number}, twice")
-        event.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

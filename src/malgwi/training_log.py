@@ -65,11 +65,15 @@ class TrainingLog:
 
     def record(self, step: int, values: Mapping[str, Any]) -> None:
         """Append one line to metrics.jsonl and to TensorBoard."""
+        finite = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in values.items()
+        }
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
-        self._last_cer = values.get("dev_cer", self._last_cer)
+            file.write(json.dumps({"step": step, **finite}, allow_nan=False) + "\n")
+        self._last_cer = finite.get("dev_cer", self._last_cer) or math.nan
         if self._writer is not None:
-            for name, value in values.items():
+            for name, value in finite.items():
                 if isinstance(value, int | float):
                     self._writer.add_scalar(name, value, step)
 

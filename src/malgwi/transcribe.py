@@ -43,6 +43,18 @@ class DecodingConfig:
     max_batch_s: float = 60.0
     max_segment_s: float = 20.0
 
+    def __post_init__(self) -> None:
+        if self.max_segment_s < 1 or self.max_batch_s <= 0:
+            raise ConfigError(
+                f"decoding: max_segment_s={self.max_segment_s} must be 1 or more, "
+                f"max_batch_s={self.max_batch_s} positive"
+            )
+
+    @property
+    def wants_ctc(self) -> bool:
+        """Whether the model must have a CTC output."""
+        return self.method == "ctc" or (self.method == "beam" and self.beam.ctc_weight > 0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
@@ -136,10 +148,10 @@ class Recogniser:
 
     def _search(self, encoded: Encoded, seconds: Tensor) -> list[list[Hypothesis]]:
         config, tokenizer = self.decoding, self.tokenizer
-        if encoded.ctc_log_probs is None and (config.method == "ctc" or config.beam.ctc_weight):
+        if encoded.ctc_log_probs is None and config.wants_ctc:
             raise ConfigError(
-                "decoding with CTC needs a model with ctc=True: use --decoding.method attention, "
-                "or --decoding.method beam with --decoding.beam.ctc-weight 0"
+                "decoding with CTC needs a model with ctc=True: decode by attention, or by a beam "
+                "with ctc_weight 0"
             )
         if config.method == "ctc" and encoded.ctc_log_probs is not None:
             paths = ctc_greedy(encoded.ctc_log_probs, encoded.lengths, blank_id=tokenizer.blank_id)
@@ -163,7 +175,7 @@ class Recogniser:
             encoder_lengths=encoded.lengths,
             max_lengths=limits,
             config=config.beam,
-            ctc_log_probs=encoded.ctc_log_probs if config.beam.ctc_weight else None,
+            ctc_log_probs=encoded.ctc_log_probs if config.wants_ctc else None,
             blank_id=tokenizer.blank_id,
         )
 

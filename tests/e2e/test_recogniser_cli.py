@@ -44,9 +44,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def train_args(corpus: Path, run: Path, epochs: int) -> list[object]:
+def train_args(corpus: Path, run: Path, epochs: int | None) -> list[object]:
     splits = ["--train", corpus / "train.jsonl", "--dev", corpus / "dev.jsonl"]
-    return ["train", "demo", *splits, "--out", run, "--epochs", epochs, *TINY.split()]
+    end = [] if epochs is None else ["--epochs", epochs]
+    return ["train", "demo", *splits, "--out", run, *end, *TINY.split()]
 
 
 @pytest.fixture(scope="module")
@@ -107,17 +108,21 @@ def test_hypotheses_can_be_scored_again(run: Path, corpus: Path) -> None:
     assert json.loads(done.stdout)["cer_nospace"] == report["scores"]["cer_nospace"]
 
 
-def test_a_killed_run_resumes_to_the_same_bytes(corpus: Path) -> None:
-    whole, broken = corpus / "whole", corpus / "broken"
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_run_resumes_to_the_same_bytes(corpus: Path, number: int) -> None:
+    whole, broken = corpus / f"whole{number}", corpus / f"broken{number}"
     malgwi(*train_args(corpus, whole, 12))
     command = [sys.executable, "-m", "malgwi", *map(str, train_args(corpus, broken, 12))]
-    process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list((broken / "checkpoints").glob("*.json")):
         time.sleep(0.02)
     time.sleep(random.uniform(0.0, 0.4))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    malgwi(*train_args(corpus, broken, 12), "--resume")
+    process.send_signal(number)
+    _, said = process.communicate()
+    if number == signal.SIGTERM:
+        assert process.returncode == 2
+        assert "interrupted; go on with  --resume" in said
+    malgwi(*train_args(corpus, broken, None), "--resume")  # it ends where it was to end
     for name in ("weights.safetensors",):
         assert (broken / name).read_bytes() == (whole / name).read_bytes()
     last = [

@@ -43,7 +43,7 @@ def test_the_teams_schedule_halves_at_its_milestones() -> None:
 
 
 def test_plateau_waits_then_decays() -> None:
-    plateau = Plateau(decay=0.5, patience=1)
+    plateau = Plateau(decay=0.5, patience=2)
     factors = []
     for value in (0.9, 0.8, 0.8, 0.8, 0.8, 0.8):
         plateau.update(value)

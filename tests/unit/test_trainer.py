@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,16 @@ import pytest
 import torch
 
 from malgwi import manifest
-from malgwi.batching import Batch
+from malgwi.batching import Batch, BatchConfig
 from malgwi.checkpoint import list_checkpoints
 from malgwi.config import RunConfig
-from malgwi.errors import CheckpointError, TrainingError
+from malgwi.errors import CheckpointError, ConfigError, DataError, TrainingError
 from malgwi.features import preset
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.objective import Objective, ObjectiveConfig
-from malgwi.run import Built, build
+from malgwi.optim import OptimConfig, weight_noise
+from malgwi.run import Built, build, load_recogniser
+from malgwi.tokenizers import TokenizerConfig
 from malgwi.trainer import TrainerConfig, train
 from malgwi.training_log import TrainingLog, read_metrics
 from malgwi.transcribe import DecodingConfig
@@ -41,6 +44,18 @@ def tiny_config(**trainer: object) -> RunConfig:
         optim=replace(base.optim, learning_rate=5e-3),
         trainer=TrainerConfig(**settings),  # type: ignore[arg-type]
         dev_decoding=DecodingConfig(method="ctc"),
+    )
+
+
+def conv_config(**trainer: object) -> RunConfig:
+    """With BatchNorm buffers, unigram smoothing, weight noise and bfloat16: more to get wrong."""
+    base = tiny_config(**{"precision": "bf16", **trainer})
+    listener = replace(base.model.listener, front="conv", conv_channels=4)
+    return replace(
+        base,
+        model=replace(base.model, listener=listener),
+        objective=replace(base.objective, smoothing_kind="unigram"),
+        optim=replace(base.optim, weight_noise=0.01, weight_noise_start=2),
     )
 
 
@@ -78,11 +93,13 @@ def die_at(objective: Objective, step: int) -> Objective:
     return dying
 
 
-@pytest.mark.parametrize("killed_at", [3, 7, 11])
+@pytest.mark.parametrize(
+    ("make", "killed_at"), [(tiny_config, 3), (tiny_config, 11), (conv_config, 7)]
+)
 def test_resume_ends_bit_for_bit_where_the_undisturbed_run_ends(
-    corpus: tuple[Path, Path], tmp_path: Path, killed_at: int
+    corpus: tuple[Path, Path], tmp_path: Path, make: Callable[..., RunConfig], killed_at: int
 ) -> None:
-    config = tiny_config(checkpoint_steps=3, epochs=3, evaluations=3)
+    config = make(checkpoint_steps=3, epochs=3, evaluations=3)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     made = built(corpus, whole, config)
     reference = train(made.parts, made.trainer, whole, TrainingLog(whole, tensorboard="off"))
@@ -135,19 +152,20 @@ class Poisoned:
         return batch
 
 
+@pytest.mark.parametrize("make", [tiny_config, conv_config])
 def test_a_non_finite_step_is_named_skipped_and_bounded(
-    corpus: tuple[Path, Path], tmp_path: Path
+    corpus: tuple[Path, Path], tmp_path: Path, make: Callable[..., RunConfig]
 ) -> None:
-    made = built(corpus, tmp_path, tiny_config(epochs=1, max_skipped_steps=2))
+    made = built(corpus, tmp_path, make(epochs=1, max_skipped_steps=2))
     parts = replace(made.parts, batches=Poisoned(made.parts.batches, {1, 2}))  # type: ignore[arg-type]
     state = train(parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
     assert state.skipped == 2
-    assert all(torch.isfinite(p).all() for p in made.parts.model.parameters())
+    assert all(torch.isfinite(v).all() for v in made.parts.model.state_dict().values())
     named = [
         line["skipped"] for line in read_metrics(tmp_path / "metrics.jsonl") if "skipped" in line
     ]
     assert [len(ids) > 0 for ids in named] == [True, True]
-    made = built(corpus, tmp_path, tiny_config(epochs=1, max_skipped_steps=2))
+    made = built(corpus, tmp_path, make(epochs=1, max_skipped_steps=2))
     parts = replace(made.parts, batches=Poisoned(made.parts.batches, {0, 1, 2}))  # type: ignore[arg-type]
     with pytest.raises(TrainingError, match=r"max_skipped_steps=2.*batch: t0"):
         train(parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
@@ -189,7 +207,8 @@ def test_a_budget_ends_the_schedule_and_the_run(corpus: tuple[Path, Path], tmp_p
     assert state.stopped == "completed"
     lines = read_metrics(tmp_path / "metrics.jsonl")
     steps = [line for line in lines if "learning_rate" in line]
-    assert 3.0 < steps[-1]["elapsed_s"] < 6.0
+    assert 2.0 < steps[-1]["elapsed_s"] < 6.0
+    assert steps[-1]["elapsed_s"] + state.evaluation_s == pytest.approx(4.0, abs=1.0)
     floor = config.optim.learning_rate * config.optim.final_ratio
     assert steps[-1]["learning_rate"] < 3 * floor  # the last step begins just before the end
     assert sum("dev_cer" in line for line in lines) == 4
@@ -203,3 +222,118 @@ def test_it_learns_the_toy_language(corpus: tuple[Path, Path], tmp_path: Path) -
     state = train(made.parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
     assert state.best_cer < 0.1
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["dev_cer"] < 0.2
+
+
+def test_early_stopping_and_plateau_count_evaluations_without_improvement(
+    corpus: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = tiny_config(epochs=10, evaluations=10, patience=3)
+    optim = replace(config.optim, schedule="plateau", warmup_share=0.0, plateau_patience=2)
+    config = replace(config, optim=optim)
+    made = built(corpus, tmp_path, config)
+    rates = iter([0.9, 0.5, 0.6, 0.5, 0.7, 0.1])
+    parts = replace(made.parts, evaluate=lambda _model: next(rates))
+    state = train(parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+    assert state.stopped == "no improvement in 3 evaluations"
+    assert (state.best_cer, state.epoch) == (0.5, 5)
+    used = [x["learning_rate"] for x in read_metrics(tmp_path / "metrics.jsonl") if "loss" in x]
+    assert sorted(set(used), reverse=True) == [optim.learning_rate, optim.learning_rate / 2]
+
+
+def test_weight_noise_leaves_the_weights_as_they_were() -> None:
+    model = torch.nn.Linear(3, 2)
+    before = model.weight.detach().clone()
+    config = OptimConfig(weight_noise=0.1, weight_noise_start=5)
+    with weight_noise(model, config, 4):
+        assert torch.equal(model.weight, before)
+    with weight_noise(model, config, 5):
+        assert not torch.equal(model.weight, before)
+    assert torch.equal(model.weight, before)
+
+
+def test_resuming_earlier_discards_what_came_later(
+    corpus: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = tiny_config(checkpoint_steps=2, epochs=2, keep_checkpoints=3)
+    made = built(corpus, tmp_path, config)
+    train(made.parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+    first, *later = list_checkpoints(tmp_path / "checkpoints")
+    made = built(corpus, tmp_path, config)
+    log = TrainingLog(tmp_path, tensorboard="off")
+    train(made.parts, made.trainer, tmp_path, log, resume=first)
+    assert list_checkpoints(tmp_path / "checkpoints")[-1] == later[-1]
+    steps = [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl") if "loss" in line]
+    assert steps == sorted(set(steps))
+
+
+def test_other_data_or_none_is_refused_before_anything_is_overwritten(
+    corpus: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config = tiny_config()
+    built(corpus, tmp_path, config)
+    tokenizer = (tmp_path / "tokenizer.json").read_bytes()
+    train_cuts, dev_cuts = (list(manifest.read(path)) for path in corpus)
+    with pytest.raises(DataError, match="the train split is not the one"):
+        build(config, train_cuts[1:], dev_cuts, tmp_path, lambda _text: None)
+    assert (tmp_path / "tokenizer.json").read_bytes() == tokenizer
+    with pytest.raises(DataError, match="stand in both splits"):
+        build(config, train_cuts, train_cuts[:3], tmp_path, lambda _text: None)
+    dev_cuts[0].supervisions[0].text = "?!"
+    with pytest.raises(DataError, match="none of 1 development utterances has text"):
+        build(config, train_cuts, dev_cuts[:1], tmp_path / "other", lambda _text: None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": LASConfig()}, "objective.ctc_weight > 0 needs a CTC output"),
+        (
+            {"model": LASConfig(), "objective": ObjectiveConfig()},
+            "dev_decoding uses CTC, but model.ctc is False",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_at_once(
+    corpus: tuple[Path, Path], tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        built(corpus, tmp_path, replace(tiny_config(), **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TrainerConfig(),
+        lambda: TrainerConfig(epochs=0),
+        lambda: TrainerConfig(epochs=1, log_steps=0),
+        lambda: TrainerConfig(budget_s=-1.0),
+        lambda: BatchConfig(speeds=()),
+        lambda: BatchConfig(accumulate=0),
+        lambda: ObjectiveConfig(ctc_weight=1.5),
+        lambda: OptimConfig(learning_rate=0.0),
+        lambda: DecodingConfig(max_segment_s=0.3),
+    ],
+)
+def test_values_out_of_range_are_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(ConfigError):
+        make()
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        TokenizerConfig(spaces=True),
+        TokenizerConfig(kind="jamo"),
+        TokenizerConfig(kind="subword", vocab_size=20),
+    ],
+)
+def test_every_unit_trains_and_recognises(
+    corpus: tuple[Path, Path], tmp_path: Path, tokenizer: TokenizerConfig
+) -> None:
+    config = replace(tiny_config(epochs=1, evaluations=1), tokenizer=tokenizer)
+    made = built(corpus, tmp_path, config)
+    train(made.parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+    recogniser = load_recogniser(tmp_path)
+    result = recogniser.recognise_file(next(corpus[1].parent.glob("d*.wav")))
+    assert result.duration_s > 0.3
+    assert recogniser.tokenizer.size == made.parts.model.size

@@ -78,7 +78,7 @@ def evaluate_run(
     console = console or Console()
     config = load_config(run)
     recogniser = searched(load_recogniser(run), method, beams, None)
-    cuts = {cut.id: cut for path in manifests for cut in manifest.read(path)}
+    cuts = {cut.id: cut for cut in manifest.read_all(manifests)}
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("decoding", total=len(cuts))
         found = evaluate(
@@ -171,7 +171,7 @@ def _draw_attention(report: Report, path: Path) -> None:
     """The attention of the longest correct utterance, or of the longest there is."""
     drawn = [u for u in report.utterances if u.attention is not None]
     if drawn:
-        right = [u for u in drawn if u.reference.replace(" ", "") == u.hypothesis]
+        right = [u for u in drawn if u.reference.replace(" ", "") == u.hypothesis.replace(" ", "")]
         best = max(right or drawn, key=lambda u: len(u.tokens))
         assert best.attention is not None
         plot_attention(best.attention, best.tokens, path)

@@ -52,7 +52,8 @@ class TrainOptions:
             end exactly there. Overrides the recipe's end.
         epochs: Passes over the data; overrides the recipe's end.
         spec_augment: Another SpecAugment policy than the recipe's, by the paper's name, or none.
-        resume: A checkpoint's JSON file, or ``latest``. All other settings must be as they were.
+        resume: A checkpoint's JSON file, or ``latest``. All other settings must be as they were;
+            the run ends where it was to end, unless --budget or --epochs is given again.
         cache: Folder for decoded audio, to share between runs; in the run folder if not given.
         threads: CPU threads; all cores by default.
         device: ``cpu`` or ``cuda``.
@@ -106,8 +107,11 @@ def train_run(options: TrainOptions, console: Console | None = None) -> State:
         config = replace(config, masking=masking)
     resume = find_checkpoint(options.out, options.resume)
     if resume is not None:
-        config = _same_settings(config, options.out)
-    elif list_checkpoints(options.out / "checkpoints"):
+        config = _same_settings(config, options)
+    elif (
+        list_checkpoints(options.out / "checkpoints")
+        or (options.out / "weights.safetensors").exists()
+    ):
         raise ConfigError(
             f"{options.out} holds a run already: go on with  --resume latest, or give another --out"
         )
@@ -115,7 +119,7 @@ def train_run(options: TrainOptions, console: Console | None = None) -> State:
         torch.set_num_threads(options.threads)
     options.out.mkdir(parents=True, exist_ok=True)
     say = _printer(console)
-    train_cuts, dev_cuts = read_all(options.train), read_all(options.dev)
+    train_cuts, dev_cuts = manifest.read_all(options.train), manifest.read_all(options.dev)
     _hint_at_rate(train_cuts, config, say)
     built = build(config, train_cuts, dev_cuts, options.out, say, options.cache)
     show_start(built.start, built.parts.model, say)
@@ -167,22 +171,27 @@ def find_checkpoint(folder: Path, wanted: str | None) -> Path | None:
     return found[-1]
 
 
-def _same_settings(config: RunConfig, folder: Path) -> RunConfig:
-    """The saved settings, if nothing but the run's end and an "auto" differ from those given."""
-    saved = load_config(folder)
-    given = replace(
-        config,
-        trainer=replace(
-            config.trainer,
-            precision=saved.trainer.precision,
-            budget_s=saved.trainer.budget_s,
-            epochs=saved.trainer.epochs,
-            max_steps=saved.trainer.max_steps,
-        ),
-    )
+def holds_run(folder: Path) -> bool:
+    """Whether training there would overwrite what an earlier run left."""
+    trained = (folder / "weights.safetensors").exists()
+    return trained or bool(list_checkpoints(folder / "checkpoints"))
+
+
+def _same_settings(config: RunConfig, options: TrainOptions) -> RunConfig:
+    """The settings that a resumed run goes on with: the saved ones, but for an end asked for anew.
+
+    Raises:
+        ConfigError: Anything else differs from what the run began with.
+    """
+    saved = load_config(options.out)
+    ends = {name: getattr(saved.trainer, name) for name in ("budget_s", "epochs", "max_steps")}
+    same_end = replace(config.trainer, precision=saved.trainer.precision, **ends)
+    given = replace(config, trainer=same_end)
     if given != saved:
         changed = ", ".join(_differences(given, saved, ""))
-        raise ConfigError(f"--resume with other settings than {folder}/config.yaml: {changed}")
+        raise ConfigError(f"--resume with other settings than {options.out}/config.yaml: {changed}")
+    if options.budget is None and options.epochs is None:
+        return saved
     return replace(config, trainer=replace(config.trainer, precision=saved.trainer.precision))
 
 
@@ -199,11 +208,6 @@ def _differences(a: object, b: object, where: str) -> list[str]:
             getattr(a, name), getattr(b, name), f"{where}.{name}" if where else name
         )
     ]
-
-
-def read_all(paths: Sequence[Path]) -> list[MonoCut]:
-    """The cuts of several manifests."""
-    return [cut for path in paths for cut in manifest.read(path)]
 
 
 def _hint_at_rate(cuts: Sequence[MonoCut], config: RunConfig, say: Say) -> None:

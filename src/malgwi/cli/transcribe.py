@@ -57,6 +57,8 @@ def main(
     """
     if not files:
         raise ConfigError("no audio file given")
+    if out is not None and len({path.name for path in files}) < len(files):
+        raise ConfigError("two files have the same name: --out would keep one of them")
     if threads is not None:
         torch.set_num_threads(threads)
     recogniser = searched(load_recogniser(run), method, beams, nbest)

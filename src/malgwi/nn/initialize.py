@@ -23,9 +23,9 @@ class InitConfig:
 
     Attributes:
         scheme: ``by_layer``: linear and recurrent input matrices Glorot uniform, recurrent
-            matrices orthogonal, forget bias 1, convolutions He normal, embeddings N(0, 0.02²)
-            scaled to unit rows' use, norms (1, 0), biases 0. ``uniform``: every matrix and bias
-            from U(−scale, scale) (LAS uses 0.1), norms (1, 0).
+            matrices orthogonal, forget bias 1, convolutions He normal, embeddings N(0, 1),
+            norms (1, 0), biases 0. ``uniform``: every matrix and bias from U(−scale, scale) (LAS
+            uses 0.1), norms left at torch's (1, 0).
             ``uniform_everything``: norms too; the historical fault, kept for the ablation.
         scale: For the uniform schemes.
     """

@@ -18,9 +18,9 @@ def las() -> RunConfig:
     ``malgwi train las --train TRAIN --dev DEV --out RUN`` (made for a GPU and thousands of hours).
     Measured: not measured.
 
-    Differences from the paper: Nesterov SGD at 0.2 with asynchronous replicas is replaced by
-    synchronous SGD at the same rate, halved where development CER stalls; units are syllables,
-    not letters; no language model yet.
+    Differences from the paper: plain SGD at its 0.2 runs in one process instead of asynchronous
+    replicas, and is halved where development CER stalls instead of decaying by a clock; units are
+    syllables, not letters; no language model yet.
     """
     return RunConfig(
         front_end=preset("las_2015"),
@@ -34,7 +34,7 @@ def las() -> RunConfig:
         optim=OptimConfig(
             optimizer="sgd",
             learning_rate=0.2,
-            momentum=0.9,
+            momentum=0.0,
             weight_decay=0.0,
             schedule="plateau",
             plateau_patience=1,

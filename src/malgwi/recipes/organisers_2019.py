@@ -7,6 +7,7 @@ from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
+from malgwi.text.normalize import NormalizerConfig
 from malgwi.tokenizers import TokenizerConfig
 from malgwi.trainer import TrainerConfig
 from malgwi.transcribe import DecodingConfig
@@ -17,12 +18,16 @@ def organisers() -> RunConfig:
 
     ``malgwi train organisers --train TRAIN --dev DEV --out RUN``. Measured: not measured.
 
-    Kept as handed out: spaces predicted, no smoothing, no trimming, U(−0.08, 0.08) over every
-    parameter, norms included (the start-up check warns of it). Differences: attention is masked by
-    length; teacher forcing 0.5 is drawn a step, not a batch; development decoding runs to the
-    audio's own length bound, not to the reference's.
+    Kept as handed out: texts as found, spaces predicted, no smoothing, no trimming,
+    U(−0.08, 0.08) over every parameter, norms included (the start-up check warns of it).
+    Differences: attention is masked by length; teacher forcing 0.5 is drawn a step, not a batch;
+    development decoding runs to the audio's own length bound, not to the reference's; units are
+    learned from the training split unless ``--tokenizer.kind label_table`` names their table.
     """
     return RunConfig(
+        text=NormalizerConfig(
+            digits="keep", case="keep", symbols="keep", punctuation="keep", forms="keep"
+        ),
         tokenizer=TokenizerConfig(spaces=True),
         front_end=preset("organisers_2019"),
         batches=BatchConfig(max_batch_size=8, max_batch_s=160.0),
