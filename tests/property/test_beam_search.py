@@ -225,12 +225,15 @@ def test_letting_go_of_settled_utterances_changes_nothing(config: BeamConfig, se
 
 @settings(max_examples=60, deadline=None)
 @given(seed=seeds, beams=st.integers(1, 6), sharpness=st.sampled_from([0.3, 1.0, 4.0]))
+@example(seed=1021, beams=1, sharpness=4.0)
 def test_never_a_lower_score_than_greedy(seed: int, beams: int, sharpness: float) -> None:
     batch = Batch.of(seed, [4, 6, 3], [5, 12, 20], sharpness)
     beam = batch.search(BeamConfig(beams=beams, length_normalization=0.0))
     for (best,), greedy in zip(beam, batch.greedy(), strict=True):
-        # Ended outranks cut off; of two of a kind the score decides.
-        assert (best.ended, best.score) >= (greedy.ended, greedy.log_prob - 1e-5)
+        # Ended outranks cut off; of two of a kind the score decides. The search adds up in
+        # float32, greedy decoding in float64: each addition rounds by up to 2**-24 of the sum.
+        rounding = (len(greedy.tokens) + 1) * abs(greedy.log_prob) * 2**-24
+        assert (best.ended, best.score) >= (greedy.ended, greedy.log_prob - rounding)
 
 
 def test_a_plain_beam_search_can_lose_to_greedy_and_this_one_does_not() -> None:

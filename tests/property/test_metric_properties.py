@@ -4,7 +4,7 @@ import unicodedata
 from itertools import pairwise
 
 import jiwer
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from malgwi.metrics.alignment import align
@@ -82,6 +82,9 @@ def test_spaced_word_error_rate_equals_jiwer_on_the_respaced_hypothesis(referenc
 
 @given(said_texts)
 def test_no_error_where_only_spacing_or_composition_differs(text):
+    joined = unicodedata.normalize("NFC", text.replace(" ", ""))
+    # a jamo at the end of a word and one at the start of the next become a syllable when joined
+    assume(joined == unicodedata.normalize("NFC", text).replace(" ", ""))
     rates = utterance_rates(text, unicodedata.normalize("NFD", text.replace(" ", "")))
     assert rates.cer_nospace.errors == rates.swer.errors == 0
     assert rates.crr == 100.0
