@@ -21,7 +21,7 @@ from malgwi.run import load_recogniser
 def main(
     *,
     out: Path = Path("demo"),
-    budget: str = "210s",
+    budget: str = "280s",
     seed: int = 0,
     threads: int | None = None,
     files: int = 5,
