@@ -76,7 +76,7 @@ def normalized(values: np.ndarray, config: FrontEndConfig) -> np.ndarray:
     return values / values.std(axis=axis, keepdims=True)
 
 
-def close(ours: torch.Tensor, theirs: np.ndarray) -> None:
+def check_close(ours: torch.Tensor, theirs: np.ndarray) -> None:
     """1e-4, absolutely or against the largest value."""
     assert ours.shape == theirs.shape
     assert ours.dtype == torch.float32
@@ -93,13 +93,13 @@ def test_every_preset_equals_librosa(name: str, num_samples: int) -> None:
     front_end = FrontEnd(config)
     if config.normalize == "global":  # of this utterance alone, the same as "utterance"
         front_end.fit_global([y])
-    close(front_end.extract(y), normalized(reference(y, config), config))
+    check_close(front_end.extract(y), normalized(reference(y, config), config))
 
 
 def test_librosa_preset_is_librosas_default() -> None:
     y = voice(20_000)
     mel = librosa.feature.melspectrogram(y=y, sr=16_000)
-    close(FrontEnd(preset("librosa_log_mel")).extract(y), librosa.power_to_db(mel).T)
+    check_close(FrontEnd(preset("librosa_log_mel")).extract(y), librosa.power_to_db(mel).T)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_librosa_preset_is_librosas_default() -> None:
 def test_every_setting_equals_librosa(changes: dict[str, object]) -> None:
     config = FrontEndConfig(normalize="none", num_mels=40, **changes)  # type: ignore[arg-type]
     y = voice(17_000)
-    close(FrontEnd(config).extract(y), reference(y, config))
+    check_close(FrontEnd(config).extract(y), reference(y, config))
 
 
 def test_decibels_of_magnitudes_are_those_of_energies() -> None:
@@ -129,7 +129,7 @@ def test_decibels_of_magnitudes_are_those_of_energies() -> None:
         kind="spectrogram", power=1, scale="db", floor=1e-5, top_db=60, normalize="none"
     )
     stft = np.abs(librosa.stft(y, n_fft=512, hop_length=160, win_length=400))
-    close(FrontEnd(magnitudes).extract(y), librosa.amplitude_to_db(stft, top_db=60).T)
+    check_close(FrontEnd(magnitudes).extract(y), librosa.amplitude_to_db(stft, top_db=60).T)
 
 
 @pytest.mark.parametrize("scale", ["htk", "slaney"])
@@ -202,7 +202,7 @@ def test_short_and_empty_input() -> None:
     padded = np.pad(y, 256, mode="reflect")
     spectrum = np.abs(librosa.stft(padded, n_fft=512, hop_length=160, win_length=400, center=False))
     mel = librosa.filters.mel(sr=16_000, n_fft=512, n_mels=80) @ spectrum**2
-    close(mirrored.extract(y), np.log(np.maximum(mel, 1e-10)).T)
+    check_close(mirrored.extract(y), np.log(np.maximum(mel, 1e-10)).T)
 
 
 def test_silence_is_finite() -> None:
