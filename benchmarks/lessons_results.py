@@ -16,8 +16,8 @@ from malgwi.checkpoint import write_bytes
 from malgwi.cli.doctor import usable_cores
 from malgwi.config import from_record
 from malgwi.metrics.error_rate import ErrorRate, score, total
-from malgwi.split import script
 from malgwi.text.normalize import NormalizerConfig
+from malgwi.text.scripts import script
 
 #: Hits, substitutions, deletions, insertions, reference characters.
 Counts = tuple[int, int, int, int, int]

@@ -15,7 +15,7 @@ import gzip
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,50 @@ class Problem:
 
     cut_id: str
     problem: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What a manifest's line says of an utterance, without Lhotse's objects: for a million lines.
+
+    Attributes:
+        id: Of the utterance.
+        text: As found; empty where there is none.
+        speaker: None where the corpus does not say.
+        path: Of the audio file, absolute; empty where there is none.
+        start_s: Where in the file the utterance begins.
+        duration_s: How long it lasts.
+        channel: Which channel of the file.
+        sample_rate_hz: The file's own rate; 0 where there is no recording.
+        custom: More facts, as the reader of the corpus gave them.
+        line: The line itself, as JSON values; paths as they stand in the file.
+    """
+
+    id: str
+    text: str
+    speaker: str | None
+    path: str
+    start_s: float
+    duration_s: float
+    channel: int
+    sample_rate_hz: int
+    custom: Mapping[str, Any]
+    line: Mapping[str, Any]
+
+
+def facts(path: str | Path) -> Iterator[Facts]:
+    """The facts of a manifest's utterances, one at a time; some ten times as fast as `stream`.
+
+    Raises:
+        DataError: As `stream`.
+    """
+    path = Path(path)
+    folder = str(path.absolute().parent)
+    for number, line in _lines(path):
+        try:
+            yield _facts(json.loads(line), folder)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+            raise DataError(f"{path}, line {number}: not a Lhotse cut: {error!r}") from error
 
 
 def new_cut(
@@ -208,6 +252,28 @@ def validate(cuts: Iterable[MonoCut], *, check_files: bool = False) -> list[Prob
         seen.add(cut.id)
         problems += [Problem(cut.id, problem) for problem in found]
     return problems
+
+
+def _facts(values: Mapping[str, Any], folder: str) -> Facts:
+    kind = values.get("type", "MonoCut")
+    if kind != "MonoCut":
+        raise ValueError(f"a {kind}, where a MonoCut is wanted")
+    said = (values.get("supervisions") or [{}])[0]
+    recording = values.get("recording") or {}
+    sources = [s for s in recording.get("sources", ()) if s["type"] == "file"]
+    source = sources[0]["source"] if sources else ""
+    return Facts(
+        id=values["id"],
+        text=said.get("text") or "",
+        speaker=said.get("speaker"),
+        path=os.path.normpath(os.path.join(folder, source)) if source else "",
+        start_s=float(values["start"]),
+        duration_s=float(values["duration"]),
+        channel=int(values["channel"]) if isinstance(values["channel"], int) else 0,
+        sample_rate_hz=int(recording.get("sampling_rate", 0)),
+        custom=values.get("custom") or {},
+        line=values,
+    )
 
 
 def _problems(cut: MonoCut, check_files: bool) -> Iterator[str]:

@@ -11,7 +11,6 @@ given is represented. Equal input and seed give equal parts.
 """
 
 import random
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from lhotse.cut import MonoCut
 
 from malgwi import manifest
 from malgwi.errors import ConfigError, DataError
+from malgwi.text.scripts import script
 
 #: A part may be this much (of its asked size) larger or smaller than asked.
 _TOLERANCE = 0.15
@@ -112,18 +112,6 @@ def split(corpora: Mapping[str, Sequence[MonoCut]], config: SplitConfig) -> Spli
         overlaps=_overlaps(parts),
         warnings=warnings,
     )
-
-
-def script(text: str) -> str:
-    """What makes two utterances the same text: letters and digits, composed, lower case.
-
-    >>> script("네, 알겠습니다!") == script("네 알겠습니다")
-    True
-    >>> script("...")
-    '...'
-    """
-    composed = unicodedata.normalize("NFC", text).casefold()
-    return "".join(c for c in composed if c.isalnum()) or composed.strip()
 
 
 @dataclass(frozen=True, slots=True)

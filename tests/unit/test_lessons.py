@@ -49,8 +49,8 @@ from malgwi.metrics.confidence import interval, paired_difference
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.recipes import recipe
-from malgwi.split import script
 from malgwi.text.normalize import NormalizerConfig, normalize
+from malgwi.text.scripts import script
 from malgwi.transcribe import DecodingConfig
 
 SETTINGS_OFF = {

@@ -173,3 +173,31 @@ def test_validation_names_every_problem(tmp_path: Path) -> None:
         Problem("bare", "has no recording"),
     ]
     assert validate([cut()], check_files=True) == [Problem("u1", "has no audio file /audio/u1.wav")]
+
+
+def test_facts_say_what_the_cuts_say(tmp_path: Path) -> None:
+    cut = manifest.new_cut(
+        "a",
+        tmp_path / "a.wav",
+        sample_rate_hz=8000,
+        num_samples=16000,
+        text="네",
+        speaker="s",
+        start_s=0.5,
+        duration_s=1.0,
+        custom={"part": "train"},
+    )
+    path = tmp_path / "m.jsonl"
+    manifest.write([cut], path)
+    (found,) = manifest.facts(path)
+    assert (found.id, found.text, found.speaker, found.custom) == ("a", "네", "s", cut.custom)
+    assert (found.start_s, found.duration_s, found.channel) == (0.5, 1.0, 0)
+    assert (found.path, found.sample_rate_hz) == (str(tmp_path / "a.wav"), 8000)
+
+
+@pytest.mark.parametrize("line", ["{}", "[1]", '{"type": "PaddingCut"}', "{"])
+def test_facts_name_the_line_that_is_no_cut(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(DataError, match="line 1"):
+        list(manifest.facts(path))

@@ -11,7 +11,8 @@ from lhotse.cut import MonoCut
 from malgwi import manifest
 from malgwi.errors import ConfigError, DataError
 from malgwi.manifest import new_cut
-from malgwi.split import Split, SplitConfig, script, split
+from malgwi.split import Split, SplitConfig, split
+from malgwi.text.scripts import script
 
 
 def utterance(name: str, speaker: str | None, text: str, duration_s: float = 1.0) -> MonoCut:
