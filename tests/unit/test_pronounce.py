@@ -1,13 +1,16 @@
 """Pronunciation against the examples that the standard itself gives, article by article."""
 
+import re
+from collections import Counter
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from malgwi.text.hangul import INITIALS, is_syllable, letters
-from malgwi.text.pronounce import LEXICON, pronounce
+from malgwi.text.hangul import is_syllable, letters
+from malgwi.text.pronounce import explain, pronounce
+from malgwi.text.pronunciation_words import WORDS
 
 #: 표준 발음법: article → "spelling pronunciation" pairs, all from the text of the standard.
 EXAMPLES = {
@@ -195,9 +198,25 @@ def test_no_forbidden_neighbours_remain(text: str) -> None:
         assert final in {"", "ㅇ"} or initial != "ㅇ"
 
 
-def test_every_listed_word_is_marked_once_or_more_and_differs() -> None:
-    for word in LEXICON:
-        spelled = "".join(ch for ch in word if ch not in "+|'=")
-        assert len(spelled) < len(word)
-        assert all(letters(ch)[0] in INITIALS for ch in spelled)
-    assert len(set(LEXICON)) == len(LEXICON)
+def test_no_word_is_listed_twice_and_the_readings_of_a_word_differ() -> None:
+    listed = [form for words in WORDS.values() for form in words.split()]
+    spelled = [re.sub(r"[+|'*=<>]", "", form).split("/")[0] for form in listed]
+    assert [word for word, count in Counter(spelled).items() if count > 1] == []
+    for forms in (form.strip("<>").split("/") for form in listed):
+        assert len(set(forms)) == len(forms)
+        assert len({re.sub(r"[+|'*=]", "", form) for form in forms}) == 1
+        assert all(is_syllable(ch) for ch in re.sub(r"[+|'*=]", "", forms[0]))
+
+
+@given(st.text(st.sampled_from("가각값강낳닭밟않없핥의계 이여히나라사자져.") | st.characters()))
+def test_the_explained_steps_lead_from_spelling_to_sound(text: str) -> None:
+    for linked in (False, True):
+        said = text
+        for change in explain(text, linked=linked):
+            end = change.position + len(change.before)
+            assert said[change.position : end] == change.before != change.after
+            assert len(change.before) == len(change.after)
+            assert change.before[0] != change.after[0]
+            assert change.before[-1] != change.after[-1]
+            said = said[: change.position] + change.after + said[end:]
+        assert said == pronounce(text, linked=linked)

@@ -1,62 +1,220 @@
 """Spelling → pronounced Hangul, by the rules of standard pronunciation (국물 → 궁물, 좋다 → 조타).
 
 Nearly all of the standard's changes happen at a *joint*: the final of one syllable meets the
-initial of the next, and both may change. No joint touches its neighbours, so the whole of a text
-is one pure function, ``_joint``, applied between syllables. What spelling alone cannot decide
-(where a morpheme begins, whether 신고 is a verb) comes from the word lists on top; a word that is
-not listed takes the regular rule.
+initial of the next, and both may change. No joint touches its neighbours, so a text is said joint
+by joint, each a short derivation of named steps: ``explain`` lists the steps, ``pronounce`` keeps
+the last. What spelling alone cannot decide (where a morpheme begins, whether 신고 is a verb) comes
+from text/pronunciation_words.py; a word that is not listed takes the regular rule.
 
 Rules stop at spaces, as in careful speech; ``linked=True`` runs words together the way the
 standard describes for "이어서 한 마디로" (옷 한 벌 → 오 탄 벌). The one exception: the modifier
 ending -(으)ㄹ makes a dependent noun tense across its space in any style (할 수 → 할 쑤).
-Where the standard allows two pronunciations this gives the first one, vowel length aside.
+Where the standard allows two pronunciations, ``pronounce`` gives the one it names first and
+``pronunciations`` all of them. Hangul cannot write vowel length (제6, 7항), nor ㅟ as a diphthong
+(제4항 붙임); both are left out.
 
-Source: 표준어 규정 제2부 표준 발음법 (국립국어원); 제n항 is its article n.
+Source: 표준어 규정 제2부 표준 발음법 (국립국어원); "12.3 붙임" is its 제12항 3 [붙임].
 """
 
-import re
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice, product
+from typing import Literal, NamedTuple
 
 from malgwi.text.hangul import FINALS, INITIALS, MEDIALS, compose, is_syllable, letters
+from malgwi.text.pronunciation_words import PLAIN, Mark, Marks, marks, respellings, vowel_choices
 
-Mark = Literal["", "+", "|", "'", "=", " "]
+Rule = Literal[
+    "liaison",
+    "tensification",
+    "nasalisation",
+    "lateralisation",
+    "aspiration",
+    "palatalisation",
+    "neutralisation",
+    "cluster_simplification",
+    "h_weakening",
+    "n_insertion",
+    "letter_name",
+    "vowel",
+]
+#: ``pronunciations`` varies no more places of one text than this, 2⁸ forms where each has two.
+MOST_PLACES = 8
 
-#: Words whose pronunciation the spelling does not show, with a mark where the joint is special:
-#: + inserts ㄴ (제29, 30항) · | a full morpheme follows (제15항) · ' the next initial is tense
-#: (제24, 26, 28항) · = ㄴ meets ㄹ and stays (제20항 다만).
-LEXICON = tuple(
+
+@dataclass(frozen=True)
+class Change:
+    """One step from spelling to sound.
+
+    Args:
+        position: Index in the text of the first syllable that changes.
+        rule: What happens, in the field's terms.
+        article: Of 표준 발음법, e.g. ``"12.1 붙임 1"``; ``"사전"`` where no article decides and
+            표준국어대사전 records the sound of the word.
+        before: The stretch as it stood; it begins and ends with a syllable that changes.
+        after: What it becomes, of the same length.
     """
-    솜+이불 홑+이불 막+일 삯+일 맨+입 꽃+잎 내복+약 한+여름 남존+여비 신+여성 색+연필 직행+열차
-    늑막+염 콩+엿 담+요 눈+요기 영업+용 식용+유 국민+윤리 밤+윷 들+일 솔+잎 설+익 물+약 불+여우
-    서울+역 물+엿 휘발+유 유들+유들 알+약 두통+약 감기+약 십+육 백+육 천+육
-    강남+역 부산+역 대전+역 수원+역 용산+역
-    베갯+잇 깻+잎 나뭇+잎 도리깻+열 뒷+윷 한국+여행 첫+여름 집안+일 큰+일 옛+이야기 뒷+이야기
-    업무+용 가정+용 학생+용 여행+용
-    맛|없 멋|없 겉|옷 맏|형 헛|웃 젖|어미 값|어치 값|있 넋|없 밭|아래 늪|앞 꽃|위 첫|인상 웃|어른
-    갈'등 발'동 절'도 말'살 불'소 일'시 갈'증 물'질 발'전 몰'상식 불'세출 결'제 발'송 발'생 설'정
-    일'정 실'시 출'장 철'도 활'동 열'정 절'대 출'시 별'도 출'동 일'단 월'세 질'서 달'성 발'달 할'증
-    실'수 출'석 글'자 밀'접 결'정 실'제 물'건 설'치비 할'수록 할'지라도 할'지언정 할'진대
-    문'고리 눈'동자 신'바람 산'새 손'재주 길'가 물'동이 발'바닥 굴'속 술'잔 바람'결 그믐'달 아침'밥
-    점심'밥 저녁'밥 잠'자리 강'가 초승'달 등'불 창'살 강'줄기 손'가락 발'가락 손'등 물'고기 비빔'밥
-    김'밥 인'기 사'건 조'건 물'가 문'법 보름'달 산'길 밤'길 안'과 내'과 치'과 외'과 갈'비집 용'건
-    껴안'다 껴안'고 껴안'지 삼'고 더듬'지 더듬'고 줄넘'기 남'습니 넘'습니 담'습니 참'습니 감'습니
-    숨'습니 심'습니 신'습니 안'습니 남'다 넘'다 담'다 참'다 남'지 넘'지 담'지 참'지 남'고 넘'고
-    의견=란 임진=란 생산=량 결'단=력 공'권=력 동원=령 상견=례 횡단=로 이원=론 입원=료 구근=류
-    음운=론 판단=력 통신=료 보관=료 주문=량 회원=료
-    """.split()  # noqa: SIM905 - a list of 180 quoted words would hide the words
-)
 
-#: Words first respelled: names of the letters before vowels (제16항), 넓- as [넙] (제10항 다만).
-_RESPELLED = {
-    r"넓(?=[죽둥])": "넙",
-    r"디귿(?=[아-잏])": "디긋",
-    r"지읒(?=[아-잏])": "지읏",
-    r"치읓(?=[아-잏])": "치읏",
-    r"키읔(?=[아-잏])": "키윽",
-    r"티읕(?=[아-잏])": "티읏",
-    r"피읖(?=[아-잏])": "피읍",
-    r"히읗(?=[아-잏])": "히읏",
-}
+    position: int
+    rule: Rule
+    article: str
+    before: str
+    after: str
+
+
+def pronounce(text: str, *, linked: bool = False) -> str:
+    """How ``text`` is said, written in Hangul; what is no Hangul syllable stays as it is.
+
+    Args:
+        text: Spelled text; numbers should have been written out before.
+        linked: Apply the rules across single spaces too, as in fluent speech.
+
+    >>> pronounce("국물이 좋습니다")
+    '궁무리 조씀니다'
+    >>> pronounce("같이 신라에 갈 수 없다")
+    '가치 실라에 갈 쑤 업따'
+    >>> pronounce("옷 한 벌", linked=True)
+    '오 탄 벌'
+    """
+    return _say(text, next(iter(marks(text))), linked)
+
+
+def pronunciations(text: str, *, linked: bool = False) -> frozenset[str]:
+    """Every pronunciation that the standard allows, ``pronounce(text)`` among them.
+
+    Meant for one word at a time: of a longer text no more than ``MOST_PLACES`` places are varied,
+    the first ones; the rest is said as ``pronounce`` says it.
+
+    >>> sorted(pronunciations("시계")), sorted(pronunciations("금융"))
+    (['시게', '시계'], ['그뮹', '금늉'])
+    """
+    choices = list(islice(vowel_choices(text).items(), MOST_PLACES))
+    said = (_say(text, reading, linked) for reading in islice(marks(text), 2**MOST_PLACES))
+    return frozenset(
+        _with_vowels(form, [place for place, _ in choices], vowels)
+        for form in said
+        for vowels in product(*(("", *others) for _, others in choices))
+    )
+
+
+def explain(text: str, *, linked: bool = False) -> list[Change]:
+    """The steps that lead from ``text`` to ``pronounce(text)``, applied one after another.
+
+    >>> for change in explain("꽃잎"):
+    ...     print(change.rule, change.article, change.before, "→", change.after)
+    n_insertion 29 잎 → 닢
+    neutralisation 9 꽃 → 꼳
+    nasalisation 18 꼳 → 꼰
+    neutralisation 9 닢 → 닙
+    """
+    return list(_derivation(text, next(iter(marks(text))), linked))
+
+
+def _say(text: str, reading: Marks, linked: bool) -> str:
+    said = list(text)
+    for change in _derivation(text, reading, linked):
+        said[change.position : change.position + len(change.before)] = change.after
+    return "".join(said)
+
+
+def _with_vowels(said: str, places: Sequence[int], vowels: Sequence[str]) -> str:
+    """``said`` with other vowels at some places; an empty vowel keeps what stands there."""
+    out = list(said)
+    for place, vowel in zip(places, vowels, strict=True):
+        if vowel:
+            out[place] = _syllable(letters(out[place])[0], vowel, letters(out[place])[2])
+    return "".join(out)
+
+
+def _derivation(text: str, reading: Marks, linked: bool) -> Iterator[Change]:
+    said = list(text)
+    for position, syllable, article in respellings(text):
+        rule: Rule = "letter_name" if article == "16" else "cluster_simplification"
+        yield Change(position, rule, article, said[position], syllable)
+        said[position] = syllable
+    spelled = "".join(said)
+    for position, ch in enumerate(spelled):
+        if not is_syllable(ch):
+            continue
+        after, apart = _next(spelled, position, reading, linked)
+        yield from _joint_changes(spelled, said, position, after, reading.get(after, PLAIN), apart)
+        yield from _vowel_change(ch, said, position)
+
+
+def _next(text: str, position: int, reading: Marks, linked: bool) -> tuple[int, bool]:
+    """The position of the syllable that this one meets, -1 if none, and whether a space parts them."""
+    following = text[position + 1 : position + 3]
+    if following and is_syllable(following[0]):
+        return position + 1, False
+    if len(following) == 2 and following[0] == " " and is_syllable(following[1]):
+        if linked or position + 2 in reading:
+            return position + 2, True
+    return -1, False
+
+
+def _joint_changes(
+    text: str, said: list[str], position: int, after: int, mark: Mark, apart: bool
+) -> Iterator[Change]:
+    """The steps at one joint, written into ``said``."""
+    if after < 0:
+        steps = _pause(letters(text[position])[2])
+    else:
+        initial, medial, _ = letters(text[after])
+        steps = _meet(_Joint(text[position], initial, medial, mark, apart))
+    for step in steps:
+        changed = {}
+        head = letters(said[position])
+        changed[position] = _syllable(head[0], head[1], step.final)
+        if after >= 0:
+            changed[after] = _syllable(step.initial, *letters(said[after])[1:])
+        changed = {place: ch for place, ch in changed.items() if ch != said[place]}
+        start, stop = min(changed), max(changed) + 1
+        before = "".join(said[start:stop])
+        for place, ch in changed.items():
+            said[place] = ch
+        yield Change(start, step.rule, step.article, before, "".join(said[start:stop]))
+
+
+def _vowel_change(ch: str, said: list[str], position: int) -> Iterator[Change]:
+    """제5항 다만 1 (가져 → 가저) and 다만 3 (희망 → 히망; not 협의 → 혀븨, spelled without one)."""
+    initial, medial, final = letters(said[position])
+    if initial in {"ㅈ", "ㅉ", "ㅊ"} and medial == "ㅕ":
+        article, medial = "5 다만 1", "ㅓ"
+    elif medial == "ㅢ" and letters(ch)[0] != "ㅇ":
+        article, medial = "5 다만 3", "ㅣ"
+    else:
+        return
+    before, said[position] = said[position], _syllable(initial, medial, final)
+    yield Change(position, "vowel", article, before, said[position])
+
+
+def _syllable(initial: str, medial: str, final: str) -> str:
+    return compose(INITIALS.index(initial), MEDIALS.index(medial), FINALS.index(final))
+
+
+# --- The rules of one joint, in the order in which they apply --------------------------------
+
+
+class _Joint(NamedTuple):
+    """A spelled syllable ``ch``, the next one's letters, and how they meet."""
+
+    ch: str
+    initial: str
+    medial: str
+    mark: Mark
+    apart: bool
+
+
+class _Step(NamedTuple):
+    """What a rule does: the final and the next initial after it."""
+
+    rule: Rule
+    article: str
+    final: str
+    initial: str
+
+
 #: 제8-11항: the seven finals that are ever heard, by the written final.
 _HEARD = {
     **{final: final for final in FINALS},
@@ -78,177 +236,150 @@ _SPLIT = {  # a cluster's first letter, and its second as it sounds when it move
     "ㄿ": ("ㄹ", "ㅍ"),
     "ㅄ": ("ㅂ", "ㅆ"),
 }
+_WITHOUT_H = {"ㅎ": "", "ㄶ": "ㄴ", "ㅀ": "ㄹ"}
 _TENSE = dict(zip("ㄱㄷㅂㅅㅈ", "ㄲㄸㅃㅆㅉ", strict=True))
 _ASPIRATED = dict(zip("ㄱㄷㅂㅈ", "ㅋㅌㅍㅊ", strict=True))
 _NASAL = dict(zip("ㄱㄷㅂ", "ㅇㄴㅁ", strict=True))
 _NOUNS_IN_LG = "닭흙칡삵슭"  # 제11항 다만 speaks of stems only: 맑게 → 말께, but 닭과 → 닥꽈
-#: 제27항: dependent nouns and endings that are tense after the modifier -(으)ㄹ.
-_AFTER_MODIFIER = re.compile(
-    r"(?<=(?P<end>[가-힣])) "
-    r"(?=(?:것|거|게|걸|수|데|바|줄|적)(?:[을를이은도가는에]|[예였]\S*|밖에|입니\S*)?(?!\S))"
-)
-_MODIFIER_ENDING = re.compile(r"(?<=[가-힣])(?=(?:게요|걸요|수록|지라도|지언정)(?![가-힣]))")
-
-_MARKED = {re.sub(r"[+|'=]", "", word): word for word in LEXICON}
-_LEXICON_PATTERN = re.compile("|".join(sorted(map(re.escape, _MARKED), key=len, reverse=True)))
+_NOUNS_IN_LB = "덟"  # 여덟; 제25항 speaks of stems
+_Y_VOWELS = "ㅣㅑㅕㅛㅠ"
 
 
-def pronounce(text: str, *, linked: bool = False) -> str:
-    """How ``text`` is said, written in Hangul; what is no Hangul syllable stays as it is.
-
-    Args:
-        text: Spelled text; numbers should have been written out before.
-        linked: Apply the rules across single spaces too, as in fluent speech.
-
-    >>> pronounce("국물이 좋습니다")
-    '궁무리 조씀니다'
-    >>> pronounce("같이 신라에 갈 수 없다")
-    '가치 실라에 갈 쑤 업따'
-    >>> pronounce("옷 한 벌", linked=True)
-    '오 탄 벌'
-    """
-    text, marks = _marks(text)
-    spelled = [letters(ch) if is_syllable(ch) else None for ch in text]
-    initials = [syllable[0] if syllable else "" for syllable in spelled]
-    finals = [syllable[2] if syllable else "" for syllable in spelled]
-    for position, syllable in enumerate(spelled):
-        if syllable is None:
-            continue
-        after, mark = _next(text, position, linked)
-        if after is None:
-            finals[position] = _HEARD[finals[position]]
-            continue
-        mark = marks.get(after) or mark
-        medial = letters(text[after])[1]
-        finals[position], initials[after] = _joint(
-            text[position], finals[position], initials[after], medial, mark
-        )
-    return "".join(
-        _voice(initials[i], syllable[1], finals[i]) if syllable else text[i]
-        for i, syllable in enumerate(spelled)
-    )
+@lru_cache(maxsize=1 << 15)
+def _meet(joint: _Joint) -> tuple[_Step, ...]:
+    """All steps at a joint; each rule sees what the rules before it have left."""
+    final, initial = letters(joint.ch)[2], joint.initial
+    steps: list[_Step] = []
+    for rule in (_insert_n, _link, _merge_h, _make_tense, _simplify, _assimilate):
+        for step in rule(joint, final, initial):
+            steps.append(step)
+            final, initial = step.final, step.initial
+    return tuple(steps)
 
 
-def _marks(text: str) -> tuple[str, dict[int, Mark]]:
-    """The text with irregular words respelled; marks by the position of the *later* syllable."""
-    for word, respelled in _RESPELLED.items():
-        text = re.sub(word, respelled, text)
-    marks: dict[int, Mark] = {}
-    for match in _LEXICON_PATTERN.finditer(text):
-        position = match.start()
-        for ch in _MARKED[match.group()]:
-            if ch in "+|'=":
-                marks[position] = ch  # type: ignore[assignment]
-            else:
-                position += 1
-    for match in _AFTER_MODIFIER.finditer(text):  # 제27항
-        if letters(match["end"])[2] == "ㄹ":
-            marks[match.end()] = "'"
-    for match in _MODIFIER_ENDING.finditer(text):  # 제27항 붙임
-        if letters(text[match.start() - 1])[2] == "ㄹ":
-            marks[match.end()] = "'"
-    return text, marks
+@lru_cache(maxsize=len(FINALS))
+def _pause(final: str) -> tuple[_Step, ...]:
+    """제8-11항 at the end of a word."""
+    return (_heard(final, ""),) if _HEARD[final] != final else ()
 
 
-def _next(text: str, position: int, linked: bool) -> tuple[int | None, Mark]:
-    """The position of the syllable that this one meets, if any, and how they meet."""
-    following = text[position + 1 : position + 3]
-    if following and is_syllable(following[0]):
-        return position + 1, ""
-    if len(following) == 2 and following[0] == " " and is_syllable(following[1]):
-        modifier = _AFTER_MODIFIER.match(text, position + 1)
-        if linked or (modifier and letters(text[position])[2] == "ㄹ"):
-            return position + 2, " "
-    return None, ""
+def _heard(final: str, initial: str) -> _Step:
+    """The written final as one of the seven that are heard."""
+    if final in _SPLIT:
+        article = "11" if final in {"ㄺ", "ㄻ", "ㄿ"} else "10"
+        return _Step("cluster_simplification", article, _HEARD[final], initial)
+    if final in {"ㄶ", "ㅀ"}:
+        return _Step("h_weakening", "12.3 붙임", _HEARD[final], initial)
+    return _Step("neutralisation", "12.3" if final == "ㅎ" else "9", _HEARD[final], initial)
 
 
-def _joint(ch: str, final: str, initial: str, medial: str, mark: Mark) -> tuple[str, str]:
-    """Final and next initial as they sound where a syllable ``ch`` meets the next one."""
-    if mark == "+" and initial == "ㅇ":  # 제29항: as if the next syllable were spelled with ㄴ
-        initial = "ㄴ"
-    if initial == "ㅇ":
-        if mark in {"|", " "}:  # 제15항: first the heard final, then liaison
-            final = _HEARD[final]
-        return _before_vowel(final, medial)
-    if "ㅎ" in (initial, final) or final in {"ㄶ", "ㅀ"}:
-        merged = _merge_hieut(final, initial, medial, mark)
-        if merged:
-            return merged
-        final = {"ㄶ": "ㄴ", "ㅀ": "ㄹ"}.get(final, final)
-    if mark == "'" or _makes_tense(ch, final, initial, medial):
-        initial = _TENSE.get(initial, initial)
-    return _assimilate(_simplify(ch, final, initial), initial, mark)
+def _insert_n(joint: _Joint, final: str, initial: str) -> Iterator[_Step]:
+    """제29항, 제30항 3: ㄴ before 이, 야, 여, 요, 유 of a new word."""
+    if initial != "ㅇ" or not final:
+        return
+    if joint.mark.sign == "+":
+        yield _Step("n_insertion", joint.mark.article, final, "ㄴ")
+    elif joint.apart and joint.medial in _Y_VOWELS:
+        yield _Step("n_insertion", "29 붙임 2", final, "ㄴ")
 
 
-def _before_vowel(final: str, medial: str) -> tuple[str, str]:
-    """Liaison (제13, 14항), palatalisation (제17항), silent ㅎ (제12항 4)."""
-    if final in {"", "ㅇ"}:
-        return final, "ㅇ"
-    if final in {"ㅎ", "ㄶ", "ㅀ"}:
-        return _before_vowel({"ㅎ": "", "ㄶ": "ㄴ", "ㅀ": "ㄹ"}[final], medial)
+def _link(joint: _Joint, final: str, initial: str) -> Iterator[_Step]:
+    """Silent ㅎ (제12항 4), liaison (제13-15항), palatalisation (제17항)."""
+    if initial != "ㅇ" or final in {"", "ㅇ"}:
+        return
+    if final in _WITHOUT_H:
+        final = _WITHOUT_H[final]
+        yield _Step("h_weakening", "12.4", final, "ㅇ")
+        if not final:
+            return
+    new_word = joint.apart or joint.mark.sign == "|"
+    if new_word and _HEARD[final] != final:
+        step = _heard(final, "ㅇ")._replace(article="15")
+        final = step.final
+        yield step
     stays, moves = _SPLIT.get(final, ("", final))
-    if medial in {"ㅣ", "ㅕ"} and moves in {"ㄷ", "ㅌ"}:  # 굳이 → 구지, 붙여 → 부처
-        moves = {"ㄷ": "ㅈ", "ㅌ": "ㅊ"}[moves]
-    return stays, moves
+    if not new_word and joint.medial in {"ㅣ", "ㅕ"} and moves in {"ㄷ", "ㅌ"}:
+        yield _Step("palatalisation", "17", stays, {"ㄷ": "ㅈ", "ㅌ": "ㅊ"}[moves])
+    else:
+        yield _Step("liaison", "15" if new_word else "14" if stays else "13", stays, moves)
 
 
-def _merge_hieut(final: str, initial: str, medial: str, mark: Mark) -> tuple[str, str] | None:
-    """제12항: ㅎ makes its neighbour aspirated or tense and is gone; None where it does neither."""
-    if final in {"ㅎ", "ㄶ", "ㅀ"}:
-        stays = {"ㅎ": "", "ㄶ": "ㄴ", "ㅀ": "ㄹ"}[final]
-        if initial in {"ㄱ", "ㄷ", "ㅈ"}:  # 12.1 놓고 → 노코
-            return stays, _ASPIRATED[initial]
-        if initial == "ㅅ":  # 12.2 닿소 → 다쏘
-            return stays, "ㅆ"
-        return ("", "ㅌ") if final == initial else None  # 히읗하고 → 히으타고
-    if final in {"ㄷ", "ㅌ"} and medial in {"ㅣ", "ㅕ"} and not mark:  # 제17항 붙임 닫히다 → 다치다
-        return "", "ㅊ"
-    if final in {"ㄺ", "ㄼ", "ㄵ"}:  # 12.1 붙임 1 밝히다 → 발키다
+def _merge_h(joint: _Joint, final: str, initial: str) -> Iterator[_Step]:
+    """제12항: ㅎ makes its neighbour aspirated or tense and is gone."""
+    if final in _WITHOUT_H:
+        if initial in {"ㄱ", "ㄷ", "ㅈ"}:  # 놓고 → 노코
+            yield _Step("aspiration", "12.1", _WITHOUT_H[final], _ASPIRATED[initial])
+        elif initial == "ㅅ":  # 닿소 → 다쏘
+            yield _Step("tensification", "12.2", _WITHOUT_H[final], "ㅆ")
+        elif (final, initial) == ("ㅎ", "ㅎ"):  # 히읗하고 → 히으타고
+            yield _Step("aspiration", "12.1 붙임 2", "", "ㅌ")
+        return
+    if initial != "ㅎ":
+        return
+    new_word = joint.apart or bool(joint.mark.sign)
+    if final in {"ㄷ", "ㅌ"} and joint.medial in {"ㅣ", "ㅕ"} and not new_word:  # 닫히다 → 다치다
+        yield _Step("palatalisation", "17 붙임", "", "ㅊ")
+    elif final in {"ㄺ", "ㄼ", "ㄵ"} and not new_word:  # 밝히다 → 발키다
         stays, moves = _SPLIT[final]
-        return stays, _ASPIRATED[moves]
-    if final == "ㅈ" and not mark:  # 꽂히다 → 꼬치다, but 낮 한때 → 나 탄때
-        return "", "ㅊ"
-    heard = _HEARD[final]
-    return ("", _ASPIRATED[heard]) if heard in {"ㄱ", "ㄷ", "ㅂ"} else None
+        yield _Step("aspiration", "12.1 붙임 1", stays, _ASPIRATED[moves])
+    elif final == "ㅈ" and not new_word:  # 꽂히다 → 꼬치다, but 낮 한때 → 나 탄때
+        yield _Step("aspiration", "12.1 붙임 1", "", "ㅊ")
+    elif (heard := _HEARD[final]) in _NASAL:
+        if heard != final:
+            yield _heard(final, initial)
+        article = "12.1 붙임 1" if heard == final and not joint.apart else "12.1 붙임 2"
+        yield _Step("aspiration", article, "", _ASPIRATED[heard])
 
 
-def _makes_tense(ch: str, final: str, initial: str, medial: str) -> bool:
-    """제23항 after every stop; 제24, 25항 after the clusters that only verb stems end in.
-
-    기 after ㄻ is taken for the causative, which stays plain (굶기다, 옮기다).
-    """
+def _make_tense(joint: _Joint, final: str, initial: str) -> Iterator[_Step]:
+    """제23항 after every stop; 제24, 25항 after clusters of verb stems; 제26-28, 30항 as listed."""
     if initial not in _TENSE:
-        return False
-    if _HEARD[final] in {"ㄱ", "ㄷ", "ㅂ"} or final in {"ㄵ", "ㄾ"}:
-        return True
-    if final == "ㄼ":
-        return ch != "덟"  # 여덟 is a noun
-    return final == "ㄻ" and ch != "삶" and (initial, medial) != ("ㄱ", "ㅣ")
+        return
+    if joint.mark.sign == "*":  # 냇가 → 내까
+        yield _Step("tensification", joint.mark.article, "", _TENSE[initial])
+    elif joint.mark.sign == "'":
+        yield _Step("tensification", joint.mark.article, final, _TENSE[initial])
+    elif article := _tense_article(joint, final):
+        yield _Step("tensification", article, final, _TENSE[initial])
 
 
-def _simplify(ch: str, final: str, initial: str) -> str:
+def _tense_article(joint: _Joint, final: str) -> str:
+    """The article by which the spelling alone makes the next initial tense; "" if none does.
+
+    기 after ㄻ is taken for the causative, which stays plain (굶기다, 옮기다); 삶 is a stem only
+    before endings that no noun takes (삶고, but 삶과).
+    """
+    if _HEARD[final] in _NASAL:
+        return "23"
+    if final in {"ㄼ", "ㄾ"} and joint.ch not in _NOUNS_IN_LB:
+        return "25"
+    follows = joint.initial + joint.medial
+    if final == "ㄻ" and joint.ch == "삶":
+        return "24" if follows in {"ㄱㅗ", "ㄷㅏ", "ㅈㅣ", "ㄷㅓ"} else ""
+    return "24" if final == "ㄵ" or (final == "ㄻ" and follows != "ㄱㅣ") else ""
+
+
+def _simplify(joint: _Joint, final: str, initial: str) -> Iterator[_Step]:
     """제8-11항: the one consonant that is heard of a final before another consonant."""
-    if final == "ㄺ" and initial in {"ㄱ", "ㄲ"} and ch not in _NOUNS_IN_LG:  # 제11항 다만
-        return "ㄹ"
-    return "ㅂ" if ch == "밟" else _HEARD[final]  # 제10항 다만
+    if _HEARD[final] == final or initial == "ㅇ":
+        return
+    if final == "ㄺ" and initial in {"ㄱ", "ㄲ"} and joint.ch not in _NOUNS_IN_LG:
+        yield _Step("cluster_simplification", "11 다만", "ㄹ", initial)
+    elif joint.ch == "밟":
+        yield _Step("cluster_simplification", "10 다만", "ㅂ", initial)
+    else:
+        yield _heard(final, initial)
 
 
-def _assimilate(final: str, initial: str, mark: Mark) -> tuple[str, str]:
+def _assimilate(joint: _Joint, final: str, initial: str) -> Iterator[_Step]:
     """Nasalisation (제18, 19항) and ㄹ-assimilation (제20항) of the heard consonants."""
-    if initial == "ㄹ" and final not in {"", "ㄹ"} and (final != "ㄴ" or mark == "="):
-        initial = "ㄴ"  # 제19항 강릉 → 강능, 협력 → 혐녁; 제20항 다만 의견란 → 의견난
-        return _NASAL.get(final, final), initial
+    if initial == "ㄹ" and final not in {"", "ㄹ"} and (final != "ㄴ" or joint.mark.sign == "="):
+        article = "20 다만" if final == "ㄴ" else "19 붙임" if final in _NASAL else "19"
+        initial = "ㄴ"  # 강릉 → 강능, 협력 → 협녁; 의견란 → 의견난
+        yield _Step("nasalisation", article, final, initial)
     if {final, initial} == {"ㄴ", "ㄹ"}:
-        return "ㄹ", "ㄹ"
-    if initial in {"ㄴ", "ㅁ"}:
-        return _NASAL.get(final, final), initial
-    return final, initial
-
-
-def _voice(initial: str, medial: str, final: str) -> str:
-    """One syllable, its vowel by 제5항 다만 1 (가져 → 가저) and 3 (희망 → 히망)."""
-    if initial in {"ㅈ", "ㅉ", "ㅊ"} and medial == "ㅕ":
-        medial = "ㅓ"
-    if initial != "ㅇ" and medial == "ㅢ":
-        medial = "ㅣ"
-    return compose(INITIALS.index(initial), MEDIALS.index(medial), FINALS.index(final))
+        article = "20 붙임" if letters(joint.ch)[2] in {"ㄾ", "ㅀ"} else "20"
+        inserted = joint.initial == "ㅇ"
+        yield _Step("lateralisation", "29 붙임 1" if inserted else article, "ㄹ", "ㄹ")
+    elif initial in {"ㄴ", "ㅁ"} and final in _NASAL:
+        yield _Step("nasalisation", "18 붙임" if joint.apart else "18", _NASAL[final], initial)
