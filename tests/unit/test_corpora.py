@@ -4,16 +4,17 @@ The fixtures are made here: noise for audio, own sentences for text, layouts to 
 """
 
 import base64
+import contextlib
 import json
 import unicodedata
-from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from corpus_on_disk import opened, sound
 from lhotse import CutSet, Recording, RecordingSet, SupervisionSegment, SupervisionSet
-from lhotse.cut import MonoCut
 
 from malgwi import manifest
 from malgwi.audio import RawFormat, load_cut
@@ -21,26 +22,10 @@ from malgwi.corpora import CORPORA
 from malgwi.corpora.hackathon import Hackathon, read_labels
 from malgwi.corpora.lhotse_manifests import LhotseManifests
 from malgwi.corpora.pansori import Pansori
-from malgwi.corpora.rows import BadRow, Row, cuts, read_text
+from malgwi.corpora.rows import read_text
 from malgwi.corpora.table import Table
 from malgwi.errors import AudioError, DataError
 from malgwi.registry import resolve
-
-
-def sound(path: Path, *, rate_hz: int = 8_000, seconds: float = 0.5, channels: int = 1) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(len(path.name)).uniform(
-        -0.3, 0.3, (round(rate_hz * seconds), channels)
-    )
-    soundfile.write(path, noise, rate_hz)
-    return path
-
-
-def opened(rows: Iterable[Row | BadRow], **options: object) -> tuple[list[MonoCut], list[BadRow]]:
-    """The cuts and the bad rows that come of rows."""
-    results = list(cuts(rows, threads=2, **options))
-    good = [r for r in results if isinstance(r, MonoCut)]
-    return good, [r for r in results if isinstance(r, BadRow)]
 
 
 @pytest.mark.parametrize("name", CORPORA)
@@ -407,6 +392,46 @@ def test_lhotse_recordings_with_supervisions(tmp_path: Path) -> None:
     (tmp_path / "x_supervisions_train.jsonl.gz").unlink()
     with pytest.raises(DataError, match="recordings and supervisions come in pairs"):
         list(LhotseManifests().rows(tmp_path))
+
+
+def test_prepared_manifests_are_lhotse_s_and_keep_their_parts(tmp_path: Path) -> None:
+    """Out: `CutSet` reads what we write, relative paths included. In: the same rows again."""
+    rows = list(Table().rows(table(tmp_path, PLAIN)))
+    parts = [
+        replace(row, custom={"part": part})
+        for row, part in zip(rows, ("train", "dev"), strict=True)
+    ]
+    good, _ = opened(parts)
+    manifest.write(good, tmp_path / "m.jsonl.gz")
+    theirs = list(CutSet.from_file(tmp_path / "m.jsonl.gz"))
+    assert [c.custom["part"] for c in theirs] == ["train", "dev"]
+    assert [(c.id, c.supervisions[0].text, c.supervisions[0].speaker) for c in theirs] == [
+        ("wav-a", "가나다", "s1"),
+        ("wav-b", "라마바", "s2"),
+    ]
+    with contextlib.chdir(tmp_path):  # Lhotse takes relative paths from where it runs
+        whole, _ = soundfile.read("wav/b.wav", dtype="float32")
+        np.testing.assert_array_equal(theirs[1].load_audio()[0], whole)
+    again, bad = opened(LhotseManifests().rows(tmp_path / "m.jsonl.gz"))
+    assert not bad
+    assert again == good
+    only, _ = opened(LhotseManifests(part="dev").rows(tmp_path / "m.jsonl.gz"))
+    assert [c.id for c in only] == ["wav-b"]
+
+
+def test_supervisions_keep_their_parts_and_files_name_them(tmp_path: Path) -> None:
+    recording = Recording.from_file(sound(tmp_path / "talk.wav", seconds=4.0))
+    for name, custom in (("train", None), ("dev-other", {"part": "own"})):
+        said = SupervisionSegment(name, recording.id, 0.5, 1.0, text="하나", custom=custom)
+        recordings = RecordingSet.from_recordings([recording])
+        recordings.to_file(tmp_path / f"x_recordings_{name}.jsonl.gz")
+        SupervisionSet.from_segments([said]).to_file(tmp_path / f"x_supervisions_{name}.jsonl.gz")
+    good, bad = opened(LhotseManifests().rows(tmp_path))
+    assert not bad
+    assert [c.custom["part"] for c in good] == ["own", "train"]
+    for part in ("own", "train"):
+        good, _ = opened(LhotseManifests(part=part).rows(tmp_path))
+        assert [c.custom["part"] for c in good] == [part]
 
 
 def test_lhotse_cuts_of_other_kinds_are_bad_rows(tmp_path: Path) -> None:

@@ -7,9 +7,16 @@ cuts is the same for all of them and lives in `malgwi.corpora.rows`.
 
 #: name → module:class
 CORPORA: dict[str, str] = {
+    "aihub": "malgwi.corpora.aihub:AIHub",
+    "clovacall": "malgwi.corpora.clovacall:ClovaCall",
+    "common_voice": "malgwi.corpora.common_voice:CommonVoice",
     "embedded": "malgwi.corpora.embedded:Embedded",
+    "fleurs": "malgwi.corpora.fleurs:Fleurs",
     "hackathon": "malgwi.corpora.hackathon:Hackathon",
+    "kaldi": "malgwi.corpora.kaldi:Kaldi",
+    "ksponspeech": "malgwi.corpora.ksponspeech:KsponSpeech",
     "lhotse": "malgwi.corpora.lhotse_manifests:LhotseManifests",
     "pansori": "malgwi.corpora.pansori:Pansori",
     "table": "malgwi.corpora.table:Table",
+    "zeroth": "malgwi.corpora.zeroth:Zeroth",
 }

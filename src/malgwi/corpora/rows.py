@@ -158,6 +158,20 @@ def to_cut(row: Row, *, channels: ChannelPolicy = "error", decode: bool = True) 
     )
 
 
+def wanted_parts(part: str | None, known: Iterable[str], source: Path) -> list[str]:
+    """The official parts to read: all of ``known``, or the one that is asked for.
+
+    Raises:
+        DataError: There is no such part.
+    """
+    there = list(known)
+    if part is None:
+        return there
+    if part not in there:
+        raise DataError(f"{source}: no part {part!r}; parts there: {', '.join(there) or 'none'}")
+    return [part]
+
+
 def find_file(path: Path) -> Path | None:
     """The file of that name, its Hangul composed (NFC) or taken apart (NFD, as macOS did)."""
     for form in (str(path), *(unicodedata.normalize(f, str(path)) for f in ("NFC", "NFD"))):
