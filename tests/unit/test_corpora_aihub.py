@@ -177,7 +177,7 @@ def test_a_preset_with_one_key_changed(tmp_path: Path) -> None:
     ):
         list(AIHub(preset="metting").rows(root))
     with pytest.raises(
-        DataError, match=r"A\.json: none of the presets .* fits; name .* as text_key"
+        DataError, match=r"A\.json: none of the presets .* fits; name .* with --text-key"
     ):
         list(AIHub().rows(root))
 
@@ -187,7 +187,7 @@ def test_headerless_pcm_needs_its_rate(tmp_path: Path) -> None:
     file = pcm(tmp_path / "a.pcm")
     settings = {"preset": "free_talk", "speaker_key": ""}
     _, bad = opened(AIHub(**settings).rows(tmp_path))
-    assert "has no header: give its rate as raw_sample_rate_hz" in bad[0].detail
+    assert "has no header: give its rate with --raw-sample-rate-hz" in bad[0].detail
     good, bad = opened(AIHub(raw_sample_rate_hz=8_000, **settings).rows(tmp_path))
     assert not bad
     expected = np.frombuffer(file.read_bytes(), "<i2") / 32_768

@@ -136,7 +136,7 @@ def test_texts_beside_the_pcm_files(tmp_path: Path) -> None:
     assert [c.id for c in good] == ["KsponSpeech_E00001"]
     with pytest.raises(DataError, match="do not tell train from dev"):
         list(KsponSpeech(texts="txt", part="dev").rows(root))
-    with pytest.raises(DataError, match=r'holds no train\.trn.* with texts "txt"'):
+    with pytest.raises(DataError, match=r"holds no train\.trn.* with --texts txt"):
         list(KsponSpeech().rows(root))
     with pytest.raises(DataError, match=r"holds no \*\.pcm"):
         list(KsponSpeech(texts="txt").rows(written(tmp_path / "empty" / "a", "").parent))

@@ -127,6 +127,10 @@ def main(job: Job) -> None:
 
         malgwi prepare hackathon speech data/train.jsonl --part train --max-bad 0.001
 
+        malgwi prepare ksponspeech KsponSpeech data/eval.jsonl --part eval_clean
+
+        malgwi prepare aihub 571.telephone data/calls.jsonl --part train
+
     Args:
         job: The kind of corpus; malgwi prepare CORPUS --help shows its options.
     """

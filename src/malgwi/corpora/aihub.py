@@ -107,8 +107,10 @@ class AIHub:
 
     Attributes:
         preset: Whose key paths to use; by default the one that fits the first label file.
-        utterances_key: The list of utterances in a label file, if it holds several.
-        text_key: The transcript.
+        utterances_key: The list of utterances in a label file, if it holds several: keys joined by
+            dots, such as dataSet.dialogs.
+        text_key: The transcript in an utterance, such as text or inputText.0.orgtext; a path that
+            begins with a slash starts at the top of the file.
         text_file_key: The name of a text file, where the transcript is not in the JSON.
         audio_key: The audio file's name; by default named like the label file.
         speaker_key: The speaker.
@@ -211,7 +213,7 @@ class AIHub:
         if path.suffix.lower() not in _HEADERLESS:
             return None
         if self.raw_sample_rate_hz is None:
-            raise DataError(f"{path}: has no header: give its rate as raw_sample_rate_hz")
+            raise DataError(f"{path}: has no header: give its rate with --raw-sample-rate-hz")
         return RawFormat(sample_rate_hz=self.raw_sample_rate_hz)
 
 
@@ -316,7 +318,7 @@ def _recognised(label: Path) -> Keys:
         return keys
     raise DataError(
         f"{label}: none of the presets {', '.join(get_args(Preset))} fits; name where the "
-        "transcript stands in it as text_key, such as 발화정보.stt"
+        "transcript stands in it with --text-key, such as 발화정보.stt"
     )
 
 

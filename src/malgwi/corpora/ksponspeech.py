@@ -84,7 +84,7 @@ def _lists(source: Path) -> dict[str, Path]:
             return lists
     raise DataError(
         f"{source}: holds no {', '.join(f'{part}.trn' for part in PARTS)}: give the folder they "
-        'lie in, or read the texts beside the PCM files with texts "txt"'
+        "lie in, or read the texts beside the PCM files with --texts txt"
     )
 
 
@@ -111,7 +111,7 @@ def _text_rows(source: Path, part: str | None) -> Iterator[Row | BadRow]:
         raise DataError(f"{source}: holds no *.pcm, where one with a .txt beside it is wanted")
     if part in {"train", "dev"}:
         raise DataError(
-            f'{source}: the texts beside PCM files do not tell train from dev: use texts "trn"'
+            f"{source}: the texts beside PCM files do not tell train from dev: use --texts trn"
         )
     for path in files:
         names = (source.name, *path.relative_to(source).parts)
