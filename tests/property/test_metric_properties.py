@@ -8,7 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from malgwi.metrics.alignment import align
-from malgwi.metrics.error_rate import SPACE_POLICY, countable, respace, score, utterance_rates
+from malgwi.metrics.counts import count_edits, respace
+from malgwi.metrics.error_rate import SPACE_POLICY, countable, score, utterance_rates, word_starts
+from malgwi.text.normalize import NormalizerConfig, normalize
 
 # Few letters, so that ties, repetitions and matches are frequent; two jamo make a syllable.
 texts = st.text(alphabet=st.sampled_from(list("가나다a. \u1100\u1161")), max_size=14)
@@ -47,6 +49,32 @@ def test_between_matches_substitutions_come_before_the_surplus(reference, hypoth
         if right == "substitution":
             assert left in ("hit", "substitution")
         assert {left, right} != {"deletion", "insertion"}
+
+
+@given(tokens, tokens)
+def test_quick_counts_are_those_of_the_alignment(reference, hypothesis):
+    for said, heard in ((reference, hypothesis), ("".join(reference), "".join(hypothesis))):
+        kinds = [edit.kind for edit in align(said, heard)]
+        wanted = [kinds.count(k) for k in ("hit", "substitution", "deletion", "insertion")]
+        assert list(count_edits(said, heard)) == wanted
+
+
+def respaced_by_alignment(reference, hypothesis):
+    """The definition of sWER's spacing, edit by edit."""
+    said, heard = iter(word_starts(reference)), iter(word_starts(hypothesis))
+    pieces = []
+    for edit in align("".join(reference.split()), "".join(hypothesis.split())):
+        wanted = next(said) if edit.reference is not None else False
+        own = next(heard) if edit.hypothesis is not None else False
+        boundary = wanted if edit.kind == "hit" else own
+        if edit.hypothesis is not None:
+            pieces.append(" " * boundary + edit.hypothesis)
+    return "".join(pieces).strip()
+
+
+@given(texts, texts)
+def test_respacing_takes_the_boundary_of_each_match(reference, hypothesis):
+    assert respace(reference, hypothesis) == respaced_by_alignment(reference, hypothesis)
 
 
 @given(said_texts, texts)
@@ -88,6 +116,16 @@ def test_no_error_where_only_spacing_or_composition_differs(text):
     rates = utterance_rates(text, unicodedata.normalize("NFD", text.replace(" ", "")))
     assert rates.cer_nospace.errors == rates.swer.errors == 0
     assert rates.crr == 100.0
+
+
+PLAIN = st.lists(st.text(st.sampled_from("가나이십만칠힣"), min_size=1), min_size=1).map(" ".join)
+
+
+@given(PLAIN, st.sampled_from([None, "collapse", "remove"]))
+def test_plain_hangul_is_passed_through_as_the_normaliser_would(text, whitespace):
+    config = None if whitespace is None else NormalizerConfig(whitespace=whitespace)
+    wanted = text if config is None else normalize(text, config)
+    assert countable(text, config) == wanted
 
 
 @given(anything, anything)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from malgwi.errors import ConfigError
-from malgwi.metrics import confidence
+from malgwi.metrics import resampling
 from malgwi.metrics.confidence import BootstrapConfig, interval, paired_difference
 from malgwi.metrics.error_rate import ErrorRate
 
@@ -54,7 +54,7 @@ def test_same_seed_same_interval_other_seed_other_interval():
 
 
 def test_chunks_do_not_change_the_number_of_resamples(monkeypatch):
-    monkeypatch.setattr(confidence, "_CHUNK", 100)
+    monkeypatch.setattr(resampling, "CHUNK", 100)
     found = interval(binomial(60, 0.5, seed=3), config=BootstrapConfig(resamples=1000))
     assert 0.2 < found.low < 0.5 < found.high < 0.8
 
@@ -83,10 +83,17 @@ def test_one_unit_says_nothing_about_spread(utterances):
 
 
 def test_resamples_without_any_reference_are_left_out():
-    found = interval([ErrorRate(0, 0, 0, 1, 0), rate(1, 2)])
+    config = BootstrapConfig(method="percentile")
+    found = interval([ErrorRate(0, 0, 0, 1, 0), rate(1, 2)], config=config)
     assert found.low == 0.5  # drawn twice, the second utterance alone
     assert found.high == 1.0  # both: two errors over two tokens
-    assert math.isnan(interval([ErrorRate(0, 0, 0, 1, 0)] * 3).low)
+    for other in (config, BootstrapConfig()):
+        assert math.isnan(interval([ErrorRate(0, 0, 0, 1, 0)] * 3, config=other).low)
+
+
+def test_nothing_can_be_said_where_one_unit_holds_all_tokens():
+    found = interval([ErrorRate(0, 0, 0, 1, 0), rate(1, 2)])
+    assert (found.to_dict()["low"], found.to_dict()["high"]) == (None, None)
 
 
 def test_pairing_finds_what_separate_intervals_hide():

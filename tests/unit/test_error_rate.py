@@ -9,11 +9,11 @@ import unicodedata
 import pytest
 
 from malgwi.errors import DataError
+from malgwi.metrics.counts import respace
 from malgwi.metrics.error_rate import (
     SPACE_POLICY,
     ErrorRate,
     cer_nospace,
-    respace,
     score,
     total,
     utterance_rates,
@@ -125,7 +125,7 @@ def test_order_of_ids_does_not_matter():
 
 def test_record_has_exactly_the_promised_keys():
     record = score({"a": "가 나"}, {"a": "가나"}, NormalizerConfig()).to_dict()
-    assert list(record) == [*SPACE_POLICY, "crr", "counting"]
+    assert list(record) == [*SPACE_POLICY, "crr", "counting", "passport"]
     for name in ("cer_nospace", "cer", "wer", "swer", "mer"):
         assert set(record[name]) == {
             "rate",

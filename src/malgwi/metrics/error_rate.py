@@ -19,14 +19,15 @@ and WIL", Interspeech 2004, over words, as jiwer has it.
 """
 
 import math
+import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from malgwi.errors import DataError
-from malgwi.metrics.alignment import align
+from malgwi.metrics.counts import Counts, PairCounts, count_edits, count_pair
+from malgwi.metrics.passport import Passport, references_hash
 from malgwi.text.normalize import VERSION, NormalizerConfig, normalize
 
 #: What the five metrics count and how they treat white space.
@@ -46,6 +47,7 @@ TITLES = {
     "mer": "MER",
 }
 _LISTED_IDS = 10
+_PLAIN = re.compile("[가-힣]+(?: [가-힣]+)*").fullmatch
 
 
 @dataclass(frozen=True)
@@ -122,22 +124,6 @@ def total(rates: Iterable[ErrorRate]) -> ErrorRate:
     )
 
 
-def edit_counts(reference: Sequence[str], hypothesis: Sequence[str]) -> ErrorRate:
-    """The counts of one alignment of tokens.
-
-    >>> edit_counts("비가", "비").deletions
-    1
-    """
-    kinds = Counter(edit.kind for edit in align(reference, hypothesis))
-    return ErrorRate(
-        kinds["hit"],
-        kinds["substitution"],
-        kinds["deletion"],
-        kinds["insertion"],
-        len(reference),
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Rates:
     """All five metrics of one utterance or of a corpus."""
@@ -160,21 +146,32 @@ class Rates:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """The result of scoring: the corpus, each utterance, and how it was counted."""
+    """The result of scoring: the corpus, each utterance, and how and on what it was counted."""
 
     corpus: Rates
     utterances: Mapping[str, Rates]
-    counting: Mapping[str, Any]
+    passport: Passport
+
+    @property
+    def counting(self) -> Mapping[str, Any]:
+        """How it was counted, as the passport says."""
+        return self.passport.counting
 
     def of(self, metric: str) -> list[ErrorRate]:
         """One metric of each utterance, for intervals."""
         return [rates.by_name()[metric] for rates in self.utterances.values()]
 
     def to_dict(self) -> dict[str, Any]:
-        """The record of ``malgwi score --json``: five metrics, ``crr`` and ``counting``."""
-        crr = None if math.isnan(self.corpus.crr) else self.corpus.crr
-        metrics = {name: rate.to_dict() for name, rate in self.corpus.by_name().items()}
-        return {**metrics, "crr": crr, "counting": dict(self.counting)}
+        """The record of ``malgwi score --json``, but for what is resampled or counted otherwise."""
+        return score_record(self.corpus, self.passport)
+
+
+def score_record(corpus: Rates, passport: Passport) -> dict[str, Any]:
+    """Five metrics, ``crr``, ``counting`` and ``passport`` as JSON values."""
+    crr = None if math.isnan(corpus.crr) else corpus.crr
+    metrics = {name: rate.to_dict() for name, rate in corpus.by_name().items()}
+    how = {"counting": dict(passport.counting), "passport": passport.to_dict()}
+    return {**metrics, "crr": crr, **how}
 
 
 def score(
@@ -198,9 +195,10 @@ def score(
     (0.0, 0.5, 100.0)
     """
     check_ids(references, hypotheses)
+    said = {name: countable(text, normalizer) for name, text in references.items()}
     utterances = {
-        name: utterance_rates(said, hypotheses[name], normalizer)
-        for name, said in references.items()
+        name: rates_of(count_pair(text, countable(hypotheses[name], normalizer)))
+        for name, text in said.items()
     }
     corpus = Rates(
         **{
@@ -208,15 +206,31 @@ def score(
             for name in SPACE_POLICY
         }
     )
-    return Scores(corpus=corpus, utterances=utterances, counting=counting(normalizer))
+    passport = Passport(
+        counting=counting(normalizer),
+        references=references_hash(said.items()),
+        utterances=len(references),
+    )
+    return Scores(corpus=corpus, utterances=utterances, passport=passport)
 
 
 def utterance_rates(
     reference: str, hypothesis: str, normalizer: NormalizerConfig | None = None
 ) -> Rates:
     """All metrics of one utterance."""
-    said, heard = countable(reference, normalizer), countable(hypothesis, normalizer)
-    return Rates(**{name: count(said, heard) for name, count in _COUNTERS.items()})
+    return rates_of(count_pair(countable(reference, normalizer), countable(hypothesis, normalizer)))
+
+
+def rates_of(counts: PairCounts) -> Rates:
+    """The five metrics made of four counts."""
+    words = _rate(counts.wer)
+    return Rates(
+        cer_nospace=_rate(counts.cer_nospace),
+        cer=_rate(counts.cer),
+        wer=words,
+        swer=_rate(counts.swer),
+        mer=replace(words, per="columns"),
+    )
 
 
 def cer_nospace(
@@ -231,7 +245,12 @@ def cer_nospace(
     """
     check_ids(references, hypotheses)
     return total(
-        _cer_nospace(countable(said, normalizer), countable(hypotheses[name], normalizer))
+        _rate(
+            count_edits(
+                countable(said, normalizer).replace(" ", ""),
+                countable(hypotheses[name], normalizer).replace(" ", ""),
+            )
+        )
         for name, said in references.items()
     )
 
@@ -242,31 +261,11 @@ def countable(text: str, normalizer: NormalizerConfig | None = None) -> str:
     >>> countable("  말\\t 귀\\n"), countable("\\u1106\\u1161\\u11af")
     ('말 귀', '말')
     """
+    if _PLAIN(text):  # most transcripts: nothing to normalise but, if asked, the spaces
+        return text.replace(" ", "") if normalizer and normalizer.whitespace == "remove" else text
     if normalizer is not None:
         text = normalize(text, normalizer)
     return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def respace(reference: str, hypothesis: str) -> str:
-    """The hypothesis with the reference's word boundaries where their characters match.
-
-    Characters are aligned without spaces; a boundary belongs to the character after it. A
-    character that was inserted or substituted keeps its own.
-
-    >>> respace("커피 한 잔 주세요", "커피 한잔 주 세요")
-    '커피 한 잔 주세요'
-    >>> respace("커피 한 잔 주세요", "커피 한장 주세요")
-    '커피 한장 주세요'
-    """
-    said, heard = iter(word_starts(reference)), iter(word_starts(hypothesis))
-    pieces: list[str] = []
-    for edit in align("".join(reference.split()), "".join(hypothesis.split())):
-        wanted = next(said) if edit.reference is not None else False
-        own = next(heard) if edit.hypothesis is not None else False
-        boundary = wanted if edit.kind == "hit" else own
-        if edit.hypothesis is not None:
-            pieces.append(f" {edit.hypothesis}" if boundary else edit.hypothesis)
-    return "".join(pieces).strip()
 
 
 def word_starts(text: str) -> list[bool]:
@@ -322,26 +321,5 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:_LISTED_IDS])) + more
 
 
-def _cer_nospace(said: str, heard: str) -> ErrorRate:
-    return edit_counts(said.replace(" ", ""), heard.replace(" ", ""))
-
-
-def _wer(said: str, heard: str) -> ErrorRate:
-    return edit_counts(said.split(), heard.split())
-
-
-def _swer(said: str, heard: str) -> ErrorRate:
-    return _wer(said, respace(said, heard))
-
-
-def _mer(said: str, heard: str) -> ErrorRate:
-    return replace(_wer(said, heard), per="columns")
-
-
-_COUNTERS: dict[str, Callable[[str, str], ErrorRate]] = {
-    "cer_nospace": _cer_nospace,
-    "cer": edit_counts,
-    "wer": _wer,
-    "swer": _swer,
-    "mer": _mer,
-}
+def _rate(counts: Counts) -> ErrorRate:
+    return ErrorRate(*counts, reference=counts.hits + counts.substitutions + counts.deletions)
