@@ -2,8 +2,8 @@
 
 Korean has two series. *Sino-Korean* (일 이 삼) reads dates, money, minutes, floors, measures and
 bare numbers; *native* numbers (한 두 세) count things, people, hours and ages. The word after the
-number decides, so the heart of this file is the table of counters that take native numbers;
-whatever is not in it is read Sino-Korean.
+number decides, so the heart of the matter is the table of counters that take native numbers
+(``counters``); whatever is not in it is read Sino-Korean.
 
 Spacing. A word of the author stays where it stood (3시 → 세시, 3 시 → 세 시). What this file adds
 follows the orthography: numbers break at 만, 억, 조 (만 오천), a decimal point and the written-out
@@ -30,37 +30,11 @@ Source: 한글 맞춤법 제43항, 제44항 (spacing); 표준국어대사전 for
 import re
 from collections.abc import Callable
 
-_DIGITS = "영일이삼사오육칠팔구"
-_BIG_UNITS = ("", "만", "억", "조", "경", "해", "자", "양")
-_ONES = ("", "한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉")
-_TENS = ("", "열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔")
+from malgwi.text.counters import NATIVE, SINO, UNITS
+from malgwi.text.numerals import digit_by_digit, native, sino
 
-_COUNTED = (  # counters of the native series without a limit of their own
-    "명 사람 식구 살 개 마리 그루 송이 포기 다발 묶음 알 방울 조각 토막 덩어리 모금 발 컷 근 "
-    "잔 병 캔 컵 그릇 접시 숟가락 봉지 상자 박스 갑 팩 통 판 세트 벌 켤레 쌍 대 채 척 줄 칸 "
-    "권 장 편 곡 글자 단어 문장 문제 과목 마디 표 건 팀 골 경기 가지 종류 군데 곳 자리 나라 회사 "
-    "가구 남자 여자 달 밤 끼 배 바퀴 걸음 차례"
-)
-#: counter → the highest number that is read natively before it (0: no limit of its own)
-_NATIVE = dict.fromkeys(_COUNTED.split(), 0) | {"시": 12, "시간": 20, "번": 20, "번째": 0, "째": 0}
-#: Words that begin like a native counter and are none, and the Sino counters that need a rule.
-_SINO = (
-    "년 월 일 분 초 주 호 동 층 도 회 학년 개월 개국 개년 개사 개소 번지 번길 번가 번호 병동 대대 "
-    "대학 대강 대문 대보험 대양 시대 시점 시즌 시리즈 권역 달러 배속 건물 팀장 편성 명령 장관 통신"
-)
-#: Written-out units; they take Sino numbers and stand apart.
-_UNITS = {
-    "km/h": "킬로미터", "km": "킬로미터", "cm": "센티미터", "mm": "밀리미터", "m": "미터",
-    "km2": "제곱킬로미터", "m2": "제곱미터", "m3": "세제곱미터", "km²": "제곱킬로미터",
-    "m²": "제곱미터", "m³": "세제곱미터", "㎡": "제곱미터", "㎞": "킬로미터", "㎝": "센티미터",
-    "㎜": "밀리미터", "㎏": "킬로그램", "ha": "헥타르", "kg": "킬로그램", "mg": "밀리그램",
-    "g": "그램", "t": "톤", "ml": "밀리리터", "mL": "밀리리터", "㎖": "밀리리터", "l": "리터",
-    "L": "리터", "ℓ": "리터", "kcal": "킬로칼로리", "cal": "칼로리", "KB": "킬로바이트",
-    "MB": "메가바이트", "GB": "기가바이트", "TB": "테라바이트", "Hz": "헤르츠",
-    "kHz": "킬로헤르츠", "MHz": "메가헤르츠", "GHz": "기가헤르츠", "W": "와트", "kW": "킬로와트",
-    "V": "볼트", "dB": "데시벨", "%": "퍼센트", "%p": "퍼센트포인트", "℃": "도", "°C": "도",
-    "°": "도", "$": "달러", "€": "유로", "£": "파운드", "¥": "엔", "₩": "원",
-}  # fmt: skip
+__all__ = ["digit_by_digit", "native", "read_numbers", "sino"]
+
 #: Two neighbouring small numbers as one word.
 _NATIVE_PAIRS = ("한두", "두세", "서너", "네다섯", "대여섯", "예닐곱", "일고여덟", "여덟아홉")
 _SINO_PAIRS = ("일이", "이삼", "삼사", "사오", "오륙", "육칠", "칠팔", "팔구")
@@ -90,61 +64,6 @@ def read_numbers(text: str) -> str:
     return text
 
 
-def sino(number: int) -> str:
-    """A number of the Sino-Korean series, with a space after 만, 억, 조 and so on.
-
-    A leading 일 is left out before 십, 백, 천 and before a first 만: 11,000 is 만 천.
-
-    Raises:
-        ValueError: ``number`` is negative or 10³² and more, for which no unit is in use.
-
-    >>> sino(15_000), sino(123_456_789), sino(0)
-    ('만 오천', '일억 이천삼백사십오만 육천칠백팔십구', '영')
-    """
-    if not 0 <= number < 10**32:
-        raise ValueError(f"{number} is outside 0 … 10^32 − 1")
-    groups: list[str] = []
-    rest, unit = number, 0
-    while rest:
-        rest, group = divmod(rest, 10_000)
-        if group:
-            first_man = unit == 1 and group == 1 and not rest
-            groups.append(("" if first_man else _below_10000(group)) + _BIG_UNITS[unit])
-        unit += 1
-    return " ".join(reversed(groups)) or "영"
-
-
-def native(number: int) -> str:
-    """A number as it stands before a native counter: 한, 스무, 스물한, 백스물한.
-
-    >>> [native(number) for number in (1, 12, 20, 21, 100, 121, 150, 1001)]
-    ['한', '열두', '스무', '스물한', '백', '백스물한', '백오십', '천한']
-    """
-    rest, tail = divmod(number, 100)
-    if not tail or (rest and not (tail < 10 or (number < 1000 and tail % 10))):
-        return sino(number)
-    tens, ones = divmod(tail, 10)
-    word = "스무" if tail == 20 else _TENS[tens] + _ONES[ones]
-    return (sino(rest * 100) if rest else "") + word
-
-
-def digit_by_digit(digits: str, *, zero: str = "공") -> str:
-    """Digits one after the other, as in a telephone number.
-
-    >>> digit_by_digit("0102"), digit_by_digit("05", zero="영")
-    ('공일공이', '영오')
-    """
-    return "".join(zero if digit == "0" else _DIGITS[int(digit)] for digit in digits)
-
-
-def _below_10000(number: int) -> str:
-    out = ""
-    for digit, place in zip(f"{number:04d}", ("천", "백", "십", ""), strict=True):
-        if digit != "0":
-            out += ("" if digit == "1" and place else _DIGITS[int(digit)]) + place
-    return out
-
-
 def _cardinal(digits: str) -> str:
     """A written integer: digit by digit after a leading zero or past all units, else Sino."""
     plain = digits.replace(",", "")
@@ -155,7 +74,7 @@ def _cardinal(digits: str) -> str:
 
 def _counted(number: int, counter: str, before: str, after: str) -> str:
     """``number`` as read before ``counter``, given the text on both sides of the two."""
-    limit = _NATIVE.get(counter)
+    limit = NATIVE.get(counter)
     if limit is None or number == 0 or (limit and number > limit):
         return sino(number)
     if re.search(r"(?<![가-힣])[제초중고]$", before):  # 제3장, 중2병: an ordinal
@@ -209,9 +128,9 @@ def _read_range(match: re.Match[str]) -> str:
     if dash and low >= high:
         return f"{sino(low)} {sino(high)}{gap}{counter}"
     if 0 < low == high - 1 and high < 10 and counter not in ("시", "월"):
-        pairs = _NATIVE_PAIRS if counter in _NATIVE else _SINO_PAIRS
+        pairs = _NATIVE_PAIRS if counter in NATIVE else _SINO_PAIRS
         return pairs[low - 1] + gap + counter
-    if counter == "번" or (counter not in _NATIVE and counter != "월"):
+    if counter == "번" or (counter not in NATIVE and counter != "월"):
         return f"{sino(low)}에서 {sino(high)}{gap}{counter}"
     text, end = match.string, match.end()
     words = [
@@ -246,7 +165,7 @@ def _read_number(match: re.Match[str]) -> str:
     before, after = match.string[: match.start()], match.string[match.end() :]
     whole, fraction, big = match["whole"], match["fraction"], match["big"] or ""
     gap, word = match["gap"] or "", match["after"] or ""
-    if gap and len(word) == 1 and word in _NATIVE and not _AFTER_SPACED_COUNTER.match(after):
+    if gap and len(word) == 1 and word in NATIVE and not _AFTER_SPACED_COUNTER.match(after):
         gap, word, after = "", "", gap + word + after
         tail = match["gap"] + match["after"]
     else:
@@ -274,12 +193,12 @@ def _read_integer(whole: str, word: str, before: str, after: str) -> str:
 
 def _drops_zeros(word: str) -> bool:
     """Whether 05 before ``word`` is just 5: dates, times and measures pad with zeros."""
-    return word in ("년", "월", "일", "시", "분", "초") or word in _UNITS
+    return word in ("년", "월", "일", "시", "분", "초") or word in UNITS
 
 
 def _tail(gap: str, word: str) -> str:
-    if word in _UNITS:
-        return " " + _UNITS[word]
+    if word in UNITS:
+        return " " + UNITS[word]
     return " " + word if word == "번째" else gap + word
 
 
@@ -298,8 +217,8 @@ def _alternatives(words: list[str]) -> str:
 
 
 _N = r"(?<![0-9])[0-9]+"
-_COUNTER = _alternatives([*_NATIVE, *_SINO.split()])
-_UNIT = f"(?:{_alternatives(list(_UNITS))})(?![A-Za-z0-9])"
+_COUNTER = _alternatives([*NATIVE, *SINO])
+_UNIT = f"(?:{_alternatives(list(UNITS))})(?![A-Za-z0-9])"
 _WHOLE = r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+"
 _BIG = "[십백천]?(?:만(?!큼)|억|조(?!각)|경(?!기))|[십백천]"
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
