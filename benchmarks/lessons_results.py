@@ -174,8 +174,8 @@ def load(source: Path) -> Result:
     tests, dev = record.pop("test"), record.pop("dev")
     return replace(
         from_record(Result, record, str(source)),
-        test={decoding: _scored(value) for decoding, value in tests.items()},
-        dev=None if dev is None else _scored(dev),
+        test={decoding: scored_record(value) for decoding, value in tests.items()},
+        dev=None if dev is None else scored_record(dev),
     )
 
 
@@ -237,7 +237,7 @@ def _script(cut: MonoCut) -> str:
     return script(manifest.text(cut))
 
 
-def _scored(record: Mapping[str, Any]) -> Scored:
+def scored_record(record: Mapping[str, Any]) -> Scored:
     counts = {name: tuple(map(int, found)) for name, found in record["counts"].items()}
     return Scored(hypotheses=record["hypotheses"], counts=cast(dict[str, Counts], counts))
 
