@@ -1,13 +1,13 @@
 """Which letters are taken for which: initials, medials and finals of substituted syllables.
 
 A syllable that was misheard differs from what was said in one, two or three letters, and which
-ones tells more than the pair of syllables: 잔 → 장, 반 → 방 and 간 → 강 are one confusion, of ㄴ and
-ㅇ as finals. Only substitutions between two Hangul syllables have letters to compare; they are
-paired by ``sound_alignment``.
+ones tells more than the pair of syllables: 잔 → 장, 반 → 방 and 간 → 강 are one confusion, that
+of the finals ㄴ and ㅇ. Only substitutions between two Hangul syllables have letters to compare;
+``sound_alignment`` pairs them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,17 @@ def confusions(alignments: Iterable[Aligned]) -> Confusions:
     """
     together: Counter[tuple[str, str]] = Counter()
     for aligned in alignments:
-        together.update((c.said, c.heard) for c in aligned.columns if c.said and c.heard)
+        together.update(syllable_pairs(aligned))
+    return confused_letters(together)
+
+
+def syllable_pairs(aligned: Aligned) -> Iterator[tuple[str, str]]:
+    """(said, heard) of every column that has both, equal ones too."""
+    return ((c.said, c.heard) for c in aligned.columns if c.said and c.heard)
+
+
+def confused_letters(together: Mapping[tuple[str, str], int]) -> Confusions:
+    """The letters of counted pairs (said, heard); what is no Hangul syllable is passed over."""
     pairs: dict[str, Counter[tuple[str, str]]] = {slot: Counter() for slot in SLOTS}
     said: dict[str, Counter[str]] = {slot: Counter() for slot in SLOTS}
     syllables = 0

@@ -1,0 +1,235 @@
+"""Errors that sound right: the hypothesis spells what the reference sounds like, by which rule?
+
+국물 → 궁물 is no mishearing. Both texts are pronounced (``text.pronounce``) with the reference's
+word boundaries; where a substituted syllable then sounds the same on both sides, and leaves its
+correct neighbours sounding the same, the error is phonological, and the rules that shaped the
+differing letter on one side only are what explains it. Four views are tried, the strictest first:
+
+1. words said apart, as in careful speech;
+2. words run together (옷 한 벌 → 오 탄 벌);
+3. ㅎ between voiced sounds not said (전화 → 저놔): common, though not standard;
+4. a plain initial inside a word said tense (효과 → 효꽈): where 제26-28항 apply, spelling does not
+   tell, and no word list is complete.
+
+In all of them the vowels that most speakers no longer keep apart are one: ㅐ and ㅔ, ㅒ and ㅖ, and
+ㅙ, ㅚ and ㅞ; the standard's own licences (제5항: 의 as 이 or 에, ㅖ as ㅔ) hold too.
+
+Sources: 표준 발음법 (국립국어원), articles by ``text.pronounce.explain``; for the mergers and for
+weak ㅎ, J. Shin, J. Kiaer & J. Cha, "The Sounds of Korean", Cambridge University Press 2013.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from malgwi.metrics.sound_alignment import Aligned, Column
+from malgwi.text.hangul import FINALS, INITIALS, MEDIALS, compose, is_syllable, letters
+from malgwi.text.pronounce import Rule, explain
+
+Phonological = Literal[
+    "palatalisation",
+    "hieut",
+    "n_insertion",
+    "lateralisation",
+    "nasalisation",
+    "liaison",
+    "tensification",
+    "neutralisation",
+    "vowel",
+    "ae_e",
+]
+#: Rule of ``text.pronounce`` → class of the error; of several, the class that stands first here.
+OF_RULE: dict[Rule, Phonological] = {
+    "palatalisation": "palatalisation",
+    "aspiration": "hieut",
+    "h_weakening": "hieut",
+    "n_insertion": "n_insertion",
+    "lateralisation": "lateralisation",
+    "nasalisation": "nasalisation",
+    "liaison": "liaison",
+    "letter_name": "liaison",
+    "tensification": "tensification",
+    "neutralisation": "neutralisation",
+    "cluster_simplification": "neutralisation",
+    "vowel": "vowel",
+}
+_ORDER: tuple[Phonological, ...] = (*dict.fromkeys(OF_RULE.values()), "ae_e")
+_SLOTS = ("initial", "medial", "final")
+#: Vowels that merged.
+_MERGED = {"ㅐ": "ㅔ", "ㅒ": "ㅖ", "ㅙ": "ㅞ", "ㅚ": "ㅞ"}
+#: Vowels that can sound alike at all: what differs here need not be pronounced.
+_COARSE = _MERGED | {"ㅕ": "ㅓ", "ㅢ": "ㅣ", "ㅔ": "ㅣ", "ㅐ": "ㅣ", "ㅒ": "ㅣ", "ㅖ": "ㅣ"}
+_PLAIN = dict(zip("ㄲㄸㅃㅆㅉ", "ㄱㄷㅂㅅㅈ", strict=True))
+_VOICED_FINALS = frozenset({"", "ㄴ", "ㄹ", "ㅁ", "ㅇ"})
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """One text as it sounds: a syllable a character without spaces, and what shaped each letter."""
+
+    syllables: tuple[str, ...]
+    rules: dict[tuple[int, str], set[Rule]]
+
+
+@dataclass(frozen=True)
+class _View:
+    """Both texts in one way of speaking, with the place of each column in either."""
+
+    said: _Sound
+    heard: _Sound
+    places: tuple[tuple[int, int], ...]
+
+
+def sounds_alike(aligned: Aligned) -> Iterator[tuple[int, Phonological]]:
+    """Place → class of every substitution that sounds like what was said.
+
+    >>> from malgwi.metrics.sound_alignment import align_by_sound
+    >>> list(sounds_alike(align_by_sound("국물이 좋다", "궁물이 조타")))
+    [(0, 'nasalisation'), (3, 'hieut'), (4, 'hieut')]
+    """
+    left = [place for place in aligned.errors if _may_sound_alike(aligned.columns[place])]
+    for linked, weak in ((False, False), (True, False), (True, True)):
+        if not left:
+            return
+        view = _view(aligned, linked=linked, weak=weak)
+        for place in list(left):
+            if not _fits(aligned, view, place):
+                continue
+            left.remove(place)
+            kind = "hieut" if weak else _kind(aligned, view, place)
+            if kind is not None:
+                yield place, kind
+    yield from ((place, "tensification") for place in left if _tense_only(aligned, place))
+
+
+def _may_sound_alike(column: Column) -> bool:
+    if not (is_syllable(column.said) and is_syllable(column.heard)):
+        return False
+    a, b = letters(column.said)[1], letters(column.heard)[1]
+    return _COARSE.get(a, a) == _COARSE.get(b, b)
+
+
+# --- Both texts, pronounced -------------------------------------------------------------------
+
+
+def _view(aligned: Aligned, *, linked: bool, weak: bool) -> _View:
+    said, heard = _spelled(aligned)
+    places, i, j = [], 0, 0
+    for column in aligned.columns:
+        places.append((i, j))
+        i, j = i + bool(column.said), j + bool(column.heard)
+    return _View(_sound(said, linked, weak), _sound(heard, linked, weak), tuple(places))
+
+
+def _spelled(aligned: Aligned) -> tuple[str, str]:
+    """Both texts with the reference's word boundaries; inserted text keeps its own."""
+    said, heard = "", ""
+    pending = False  # a word of the reference has begun and nothing was heard of it yet
+    for column in aligned.columns:
+        pending = pending or column.starts_said
+        said += f" {column.said}" if column.starts_said else column.said
+        if column.heard:
+            apart = pending if column.said else column.starts_heard
+            heard += f" {column.heard}" if apart else column.heard
+            pending = pending and not column.said
+    return said.strip(), heard.strip()
+
+
+def _sound(text: str, linked: bool, weak: bool) -> _Sound:
+    if weak:
+        text = _without_weak_hieut(text)
+    place_of, syllables = {}, []
+    for position, ch in enumerate(text):
+        if ch != " ":
+            place_of[position] = len(syllables)
+            syllables.append(ch)
+    rules: dict[tuple[int, str], set[Rule]] = {}
+    for change in explain(text, linked=linked):
+        for offset, (before, after) in enumerate(zip(change.before, change.after, strict=True)):
+            if before == after:
+                continue
+            place = place_of[change.position + offset]
+            syllables[place] = after
+            for slot, a, b in zip(_SLOTS, letters(before), letters(after), strict=True):
+                if a != b:
+                    rules.setdefault((place, slot), set()).add(change.rule)
+    return _Sound(tuple(syllables), rules)
+
+
+def _without_weak_hieut(text: str) -> str:
+    """ㅎ inside a word after a vowel or ㄴ, ㄹ, ㅁ, ㅇ written as it is often said: 전화 → 전와."""
+    out = list(text)
+    for i in range(1, len(text)):
+        if is_syllable(text[i]) and is_syllable(text[i - 1]):
+            initial, medial, final = letters(text[i])
+            if initial == "ㅎ" and letters(text[i - 1])[2] in _VOICED_FINALS:
+                out[i] = compose(INITIALS.index("ㅇ"), MEDIALS.index(medial), FINALS.index(final))
+    return "".join(out)
+
+
+# --- Whether a syllable sounds alike, and why -------------------------------------------------
+
+
+def _fits(aligned: Aligned, view: _View, place: int) -> bool:
+    """The syllable sounds alike, and so does what it touches of its correct neighbours."""
+    if not _alike(aligned, view, place):
+        return False
+    for beside, slot in ((place - 1, 2), (place + 1, 0)):
+        near = aligned.columns[beside] if 0 <= beside < len(aligned.columns) else None
+        if near is not None and near.kind == "hit" and near.said:
+            a, b = _heard_syllables(view, beside)
+            if is_syllable(a) and is_syllable(b) and letters(a)[slot] != letters(b)[slot]:
+                return False
+    return True
+
+
+def _heard_syllables(view: _View, place: int) -> tuple[str, str]:
+    i, j = view.places[place]
+    return view.said.syllables[i], view.heard.syllables[j]
+
+
+def _alike(aligned: Aligned, view: _View, place: int) -> bool:
+    a, b = (letters(syllable) for syllable in _heard_syllables(view, place))
+    if (a[0], a[2]) != (b[0], b[2]):
+        return False
+    if _MERGED.get(a[1], a[1]) == _MERGED.get(b[1], b[1]):
+        return True
+    return _licensed(aligned, place, a[0])
+
+
+def _licensed(aligned: Aligned, place: int, initial: str) -> bool:
+    """제5항 다만 2, 4: ㅖ as ㅔ but in 예, 례; 의 inside a word as 이, the particle 의 as 에."""
+    column = aligned.columns[place]
+    vowels = {letters(column.said)[1], letters(column.heard)[1]}
+    if "ㅖ" in vowels:
+        return bool(vowels & {"ㅔ", "ㅐ"}) and initial not in {"ㅇ", "ㄹ"}
+    if vowels == {"ㅢ", "ㅣ"}:
+        return not column.starts_said
+    return {column.said, column.heard} == {"의", "에"} and aligned.ends_word(place)
+
+
+def _kind(aligned: Aligned, view: _View, place: int) -> Phonological | None:
+    """The class of the rules behind the letters that differ, by the order of the classes."""
+    column = aligned.columns[place]
+    i, j = view.places[place]
+    found: set[Phonological] = set()
+    for slot, a, b in zip(_SLOTS, letters(column.said), letters(column.heard), strict=True):
+        if a == b:
+            continue
+        said, heard = (
+            {OF_RULE[rule] for rule in sound.rules.get((at, slot), ())}
+            for sound, at in ((view.said, i), (view.heard, j))
+        )
+        merged = slot == "medial" and _MERGED.get(a, a) == _MERGED.get(b, b)
+        found |= {"ae_e"} if merged else (said ^ heard) or (said | heard)
+        if slot == "medial" and not merged:
+            found.add("vowel")
+    return next((kind for kind in _ORDER if kind in found), None)
+
+
+def _tense_only(aligned: Aligned, place: int) -> bool:
+    """Inside a word, nothing but a tense initial for a plain one or the reverse."""
+    column = aligned.columns[place]
+    (a, *said), (b, *heard) = letters(column.said), letters(column.heard)
+    same_rest = said == heard and a != b and _PLAIN.get(a, a) == _PLAIN.get(b, b)
+    return same_rest and not column.starts_said and place > 0
