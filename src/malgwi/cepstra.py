@@ -55,7 +55,8 @@ class CepstraConfig:
             raise ConfigError(f"band_hz {self.band_hz}: need 0 <= low < high <= {RATE_HZ // 2}")
         if not 0 < self.num_cepstra < self.num_mels:
             raise ConfigError(
-                f"num_cepstra {self.num_cepstra}: give 1 to {self.num_mels - 1}, fewer than num_mels"
+                f"num_cepstra {self.num_cepstra}: give 1 to {self.num_mels - 1}, "
+                f"fewer than the {self.num_mels} of num_mels"
             )
 
 

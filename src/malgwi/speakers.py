@@ -30,7 +30,7 @@ Labels = NDArray[np.int64]
 
 #: Cosine distance up to which two clusters are one speaker: chosen by pairwise F1 on half of the
 #: speakers of two corpora of real speech (benchmarks/speakers.py).
-DEFAULT_THRESHOLD = 0.6
+DEFAULT_THRESHOLD = 0.55
 #: Nearer by less than this is as near: sums round, and a chain that turns on rounding never ends.
 _TIE = 1e-12
 
@@ -80,7 +80,7 @@ def _unit(embeddings: Floats) -> Floats:
             f"embedding {wrong[0]} is zero or not finite, as are {wrong.size - 1} others: "
             "leave these utterances out"
         )
-    return embeddings / lengths
+    return np.asarray(embeddings / lengths, dtype=np.float64)
 
 
 def _merges(unit: Floats, limit: float) -> list[tuple[float, int, int]]:
