@@ -83,6 +83,47 @@ def facts(path: str | Path) -> Iterator[Facts]:
             raise DataError(f"{path}, line {number}: not a Lhotse cut: {error!r}") from error
 
 
+def cut_facts(cut: MonoCut) -> Facts:
+    """The facts of a cut that is in memory; its line is left empty."""
+    recording = cut.recording
+    sources = [s.source for s in recording.sources if s.type == "file"] if recording else []
+    return Facts(
+        id=cut.id,
+        text=text(cut),
+        speaker=speaker(cut),
+        path=str(sources[0]) if sources else "",
+        start_s=float(cut.start),
+        duration_s=float(cut.duration),
+        channel=int(cut.channel) if isinstance(cut.channel, int) else 0,
+        sample_rate_hz=int(recording.sampling_rate) if recording else 0,
+        custom=cut.custom or {},
+        line={},
+    )
+
+
+def rebased_lines(path: str | Path, folder: str | Path) -> Iterator[str]:
+    """The lines of a manifest as `write` would store them in another folder.
+
+    What `facts` reads is copied without Lhotse's objects, one line for each utterance, in order.
+
+    Raises:
+        DataError: As `stream`.
+    """
+    old, new = Path(path).absolute().parent, Path(folder).absolute()
+    for number, line in _lines(Path(path)):
+        if old == new:
+            yield line if line.endswith("\n") else line + "\n"
+            continue
+        try:
+            values = json.loads(line)
+            for source in (values.get("recording") or {}).get("sources", ()):
+                if source["type"] == "file":
+                    source["source"] = _portable(os.path.join(old, source["source"]), new)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(f"{path}, line {number}: not a Lhotse cut: {error!r}") from error
+        yield json.dumps(values, ensure_ascii=False) + "\n"
+
+
 def new_cut(
     utterance_id: str,
     path: Path,

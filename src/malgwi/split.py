@@ -3,27 +3,40 @@
 In the corpus that started this project a random split left 96 % of the validation sentences and
 94 % of their speakers in training, and a validation CER of 0.04 stood for a test CER of 0.23.
 
-Speakers are held out whole. A script (the text without spaces, punctuation and case) that a
-held-out speaker reads is then dropped from training whoever reads it there. Which speakers are
-held out is chosen so that few utterances are dropped: many sets of speakers of the right size
-are drawn and the cheapest is taken, in each source manifest on its own, so that every corpus
-given is represented. Equal input and seed give equal parts.
+Utterances linked by a speaker or a script (nearly equal ones count as one) form components. Where
+whole components make up parts of the wanted sizes, nothing is lost. Where they are too large, as
+when a few sentences are read by everybody, the cheapest cut is looked for: speakers and scripts
+are divided, and utterances whose speaker went one way and whose script the other are dropped. Or
+one relation yields: all utterances are kept, and as few as can be found leak by that relation.
+
+The surprising choice: nothing is dropped merely to make a part smaller. No utterance that was
+dropped could be put back into any part without its speaker or script then standing in two.
 """
 
-import random
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
+import numpy as np
 from lhotse.cut import MonoCut
+from numpy.typing import NDArray
 
 from malgwi import manifest
+from malgwi.components import Ids
+from malgwi.division import TOLERANCE, Cut, Goal, Problem, Whole, Yielding
 from malgwi.errors import ConfigError, DataError
-from malgwi.text.scripts import script
+from malgwi.holdout import HeldOut, hold_out
+from malgwi.linkage import Gathering, Linked, Rows, size
+from malgwi.text.scripts import check_distance
 
-#: A part may be this much (of its asked size) larger or smaller than asked.
-_TOLERANCE = 0.15
+How = Literal["disjoint", "speaker", "script", "random"]
+
+#: Utterances to go through in weighing choices for a part, and the least number of choices.
+_WORK = 10_000_000
+_LEAST_CANDIDATES = 60
+#: What stands for a part's number where an utterance is in none.
+DROPPED = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,19 +46,29 @@ class SplitConfig:
     Attributes:
         dev: Share of the duration for development.
         test: Share of the duration for test; 0 for none.
-        how: "disjoint" in speaker and script, or "random", which leaks both (for comparison).
+        how: "disjoint" in speaker and script; in "speaker" or "script" only; or "random", which
+            leaks both. The last three are for comparison.
         seed: Another seed, another split.
         unknown_speakers: "error" refuses utterances without a speaker; "own" takes each for a
             speaker of its own, which is only right if they really are.
-        candidates: How many sets of speakers to draw for each part of each corpus.
+        max_distance: Scripts are the same if their edit distance is at most this share of the
+            longer one's length; 0 for exact scripts only.
+        stratify: Columns of which every part should have the same shares: "duration", "channel",
+            or a key of the cuts' ``custom``. Numbers of many values are put into five bins.
+        yields: Where parts cannot be disjoint without loss: "none" drops utterances; "speaker" or
+            "script" keeps all of them, and lets that relation leak.
+        candidates: How many choices to weigh for each part; fewer for more than 5,000 utterances.
     """
 
     dev: float = 0.1
     test: float = 0.0
-    how: Literal["disjoint", "random"] = "disjoint"
+    how: How = "disjoint"
     seed: int = 0
     unknown_speakers: Literal["error", "own"] = "error"
-    candidates: int = 500
+    max_distance: float = 0.1
+    stratify: tuple[str, ...] = ()
+    yields: Literal["none", "speaker", "script"] = "none"
+    candidates: int = 2000
 
     def __post_init__(self) -> None:
         if not (0 < self.dev < 1 and 0 <= self.test < 1 and self.dev + self.test < 1):
@@ -53,18 +76,33 @@ class SplitConfig:
                 f"dev={self.dev:g} and test={self.test:g} are shares of the whole: dev above 0, "
                 "and both together below 1"
             )
+        if self.seed < 0:
+            raise ConfigError(f"seed={self.seed}: a number from 0 on")
+        if self.yields != "none" and self.how != "disjoint":
+            raise ConfigError(f"yields={self.yields!r} is of how='disjoint', not {self.how!r}")
+        check_distance(self.max_distance)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overlap:
-    """What two parts share; of how many there are in the second."""
+class Plan:
+    """Where every utterance goes.
 
-    first: str
-    second: str
-    shared_speakers: int
-    speakers: int
-    shared_scripts: int
-    scripts: int
+    Attributes:
+        names: The parts: train, dev, and test if asked for.
+        part: [N] for each utterance in the order it came, its part's place in ``names``, or
+            `DROPPED`.
+        components: How many components speakers and scripts form.
+        largest_component: Share of the utterances in the largest of them.
+        imbalance: Part → column → how far its values' shares are off: total variation, 0 to 1.
+        warnings: Sizes that were not reached, and why.
+    """
+
+    names: tuple[str, ...]
+    part: NDArray[np.int8]
+    components: int
+    largest_component: float
+    imbalance: dict[str, dict[str, float]]
+    warnings: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,225 +111,177 @@ class Split:
 
     parts: dict[str, list[MonoCut]]
     dropped: list[MonoCut]
-    overlaps: list[Overlap]
     warnings: list[str]
 
 
 def split(corpora: Mapping[str, Sequence[MonoCut]], config: SplitConfig) -> Split:
-    """Divide the utterances of one or more corpora.
+    """Divide the utterances of one or more corpora that are in memory.
 
     Args:
         corpora: Name → cuts. A speaker's name means the same person in all of them.
         config: How.
 
     Raises:
-        DataError: An id that occurs twice, a speaker who is not named, or a part that would be
-            empty.
+        ConfigError, DataError: As `plan`.
     """
-    _check_ids(corpora)
-    utterances = [
-        _Utterance(cut, corpus, _speaker(cut, config), script(manifest.text(cut)))
-        for corpus, cuts in corpora.items()
-        for cut in cuts
-    ]
-    sizes = {"test": config.test, "dev": config.dev}
-    sizes = {part: share for part, share in sizes.items() if share > 0}
-    warnings: list[str] = []
-    if config.how == "random":
-        placed = _random_parts(utterances, sizes, config.seed)
-    else:
-        speakers = _held_out_speakers(utterances, sizes, config, warnings)
-        placed = _without_shared_scripts(utterances, speakers)
-    parts = {part: placed[part] for part in ("train", "dev", *(["test"] if config.test else []))}
-    for part, members in parts.items():
-        if not members:
-            raise DataError(_empty_part(part, len(placed["dropped"]), len(utterances)))
+    gathering = Gathering(config.stratify)
+    for corpus, cuts in corpora.items():
+        for cut in cuts:
+            gathering.add(corpus, manifest.cut_facts(cut))
+    found = plan(gathering.linked(config.max_distance), config)
+    places: dict[int, list[MonoCut]] = {n: [] for n in (*range(len(found.names)), DROPPED)}
+    for cut, place in zip(chain(*corpora.values()), found.part.tolist(), strict=True):
+        places[place].append(cut)
     return Split(
-        parts={part: [u.cut for u in members] for part, members in parts.items()},
-        dropped=[u.cut for u in placed["dropped"]],
-        overlaps=_overlaps(parts),
-        warnings=warnings,
+        parts={name: places[n] for n, name in enumerate(found.names)},
+        dropped=places[DROPPED],
+        warnings=found.warnings,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Utterance:
-    cut: MonoCut
-    corpus: str
-    speaker: str
-    script: str
+def plan(linked: Linked, config: SplitConfig) -> Plan:
+    """Find each utterance its part.
 
-    @property
-    def duration_s(self) -> float:
-        return float(self.cut.duration)
+    What depends on chance depends on ``config.seed`` alone, not on the order of the utterances.
+    Without strata and with at most ten speakers or scripts to divide, all choices of them are
+    weighed; beyond that it is a search (see `malgwi.holdout`).
 
-
-def _held_out_speakers(
-    utterances: Sequence[_Utterance],
-    sizes: Mapping[str, float],
-    config: SplitConfig,
-    warnings: list[str],
-) -> dict[str, str]:
-    """Speaker → part, for the speakers that are not in training."""
-    scripts = _Scripts(utterances)
-    chosen: dict[str, str] = {}
-    for corpus in dict.fromkeys(u.corpus for u in utterances):
-        duration_s: dict[str, float] = defaultdict(float)
-        for u in utterances:
-            if u.corpus == corpus:
-                duration_s[u.speaker] += u.duration_s
-        total_s = sum(duration_s.values())
-        for part, share in sizes.items():
-            already_s = sum(d for s, d in duration_s.items() if chosen.get(s) == part)
-            free = {s: d for s, d in duration_s.items() if s not in chosen}
-            generator = random.Random(f"{config.seed} {corpus} {part}")
-            wanted_s = share * total_s
-            found = _cheapest(free, wanted_s - already_s, scripts, config.candidates, generator)
-            chosen |= dict.fromkeys(found, part)
-            got_s = already_s + sum(free[s] for s in found)
-            if abs(got_s - wanted_s) > _TOLERANCE * wanted_s:
-                warnings.append(
-                    f"{corpus}: {part} has {got_s / total_s:.1%} of it, {share:.1%} was asked; "
-                    f"its {len(duration_s)} speakers allow no better"
-                )
-    return chosen
-
-
-class _Scripts:
-    """Who reads which script for how long: what holding speakers out would cost in training."""
-
-    def __init__(self, utterances: Iterable[_Utterance]) -> None:
-        self.total_s: dict[str, float] = defaultdict(float)
-        self.by_speaker: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-        for u in utterances:
-            self.total_s[u.script] += u.duration_s
-            self.by_speaker[u.speaker][u.script] += u.duration_s
-
-    def dropped_s(self, speakers: Iterable[str]) -> float:
-        """Duration of what others read of these speakers' scripts."""
-        own_s: dict[str, float] = defaultdict(float)
-        for speaker in speakers:
-            for key, duration_s in self.by_speaker[speaker].items():
-                own_s[key] += duration_s
-        return sum(self.total_s[key] - duration_s for key, duration_s in own_s.items())
-
-
-def _cheapest(
-    duration_s: Mapping[str, float],
-    wanted_s: float,
-    scripts: _Scripts,
-    candidates: int,
-    generator: random.Random,
-) -> list[str]:
-    """Of many sets of speakers of about the wanted duration, the one that drops least.
-
-    At least one speaker is left. Sets of the wanted size come before all others, sets of several
-    speakers before single ones.
+    Raises:
+        DataError: A speaker who is not named, or a part that would be empty.
     """
-    names = sorted(duration_s)
-    if len(names) < 2 or wanted_s <= 0:
-        return []
-
-    def rank(members: Sequence[str]) -> tuple[float, bool, float]:
-        total_s = sum(duration_s[name] for name in members)
-        off = max(0.0, abs(total_s - wanted_s) / wanted_s - _TOLERANCE)
-        return off, len(members) < 2, scripts.dropped_s(members)
-
-    best, best_rank = [names[0]], rank([names[0]])
-    for _ in range(candidates):
-        generator.shuffle(names)
-        members: list[str] = []
-        total_s = 0.0
-        for name in names[:-1]:
-            if total_s + duration_s[name] <= wanted_s * (1 + _TOLERANCE) or not members:
-                members.append(name)
-                total_s += duration_s[name]
-            if total_s >= wanted_s * (1 - _TOLERANCE):
-                break
-        if (candidate_rank := rank(members)) < best_rank:
-            best, best_rank = members, candidate_rank
-    return best
-
-
-def _without_shared_scripts(
-    utterances: Iterable[_Utterance], part_of: Mapping[str, str]
-) -> dict[str, list[_Utterance]]:
-    """Utterances by part; those whose script stands in a part that comes first are dropped.
-
-    Test comes first, then development, then training.
-    """
-    placed: dict[str, list[_Utterance]] = {"train": [], "dev": [], "test": [], "dropped": []}
-    for u in utterances:
-        placed[part_of.get(u.speaker, "train")].append(u)
-    taken: set[str] = set()
-    for part in ("test", "dev", "train"):
-        members = placed[part]
-        placed["dropped"] += [u for u in members if u.script in taken]
-        placed[part] = [u for u in members if u.script not in taken]
-        taken |= {u.script for u in placed[part]}
-    return placed
-
-
-def _random_parts(
-    utterances: Sequence[_Utterance], sizes: Mapping[str, float], seed: int
-) -> dict[str, list[_Utterance]]:
-    """Each part takes utterances at random until it has its share of the duration."""
-    order = list(range(len(utterances)))
-    random.Random(seed).shuffle(order)
-    total_s = sum(u.duration_s for u in utterances)
-    part_of: dict[int, str] = {}
-    waiting = iter(order)
-    for part, share in sizes.items():
-        got_s = 0.0
-        while got_s < share * total_s and (index := next(waiting, None)) is not None:
-            part_of[index] = part
-            got_s += utterances[index].duration_s
-    placed: dict[str, list[_Utterance]] = {"train": [], "dev": [], "test": [], "dropped": []}
-    for index, u in enumerate(utterances):
-        placed[part_of.get(index, "train")].append(u)
-    return placed
-
-
-def _overlaps(parts: Mapping[str, Sequence[_Utterance]]) -> list[Overlap]:
-    names = list(parts)
-    speakers = {name: {u.speaker for u in parts[name]} for name in names}
-    scripts = {name: {u.script for u in parts[name]} for name in names}
-    return [
-        Overlap(
-            first=first,
-            second=second,
-            shared_speakers=len(speakers[first] & speakers[second]),
-            speakers=len(speakers[second]),
-            shared_scripts=len(scripts[first] & scripts[second]),
-            scripts=len(scripts[second]),
-        )
-        for i, first in enumerate(names)
-        for second in names[i + 1 :]
-    ]
-
-
-def _check_ids(corpora: Mapping[str, Sequence[MonoCut]]) -> None:
-    seen: dict[str, str] = {}
-    for corpus, cuts in corpora.items():
-        for cut in cuts:
-            if cut.id in seen:
-                raise DataError(
-                    f"utterance {cut.id} stands in {seen[cut.id]} and in {corpus}: "
-                    "prepare one of them with --prefix, or give it only once"
-                )
-            seen[cut.id] = corpus
-
-
-def _speaker(cut: MonoCut, config: SplitConfig) -> str:
-    name = manifest.speaker(cut)
-    if name:
-        return name
-    if config.unknown_speakers == "error" and config.how == "disjoint":
+    if linked.unnamed and config.unknown_speakers == "error" and _minds_speakers(config):
         raise DataError(
-            f"utterance {cut.id} has no speaker, so no split can be known to be disjoint: name "
-            "the speakers, or, if each such utterance has its own, --unknown-speakers own"
+            f"utterance {linked.unnamed} has no speaker, so no split can be known to be disjoint: "
+            "name the speakers, or, if each such utterance has its own, --unknown-speakers own"
         )
-    return f"utterance {cut.id}"
+    rows, shares = linked.rows, {"dev": config.dev, "test": config.test}
+    names = ("train", *(name for name, share in shares.items() if share > 0))
+    part = np.zeros(len(linked.place), np.int8)
+    left = np.arange(len(part))
+    for number in range(len(names) - 1, 0, -1):  # test is chosen first
+        goal = _goal(linked, shares[names[number]])
+        found = _chosen(rows.take(left), goal, config, number).outcome
+        part[left[~found.rest]] = DROPPED
+        part[left[found.held]] = number
+        left = left[found.rest]
+    if config.how == "disjoint" and config.yields == "none":
+        _put_back(rows, part)
+    for number, name in enumerate(names):
+        if not (part == number).any():
+            raise DataError(_empty_part(name, int((part == DROPPED).sum()), len(part)))
+    component_sizes = np.bincount(rows.components())
+    in_order = np.empty_like(part)
+    in_order[linked.place] = part
+    return Plan(
+        names=names,
+        part=in_order,
+        components=int((component_sizes > 0).sum()),
+        largest_component=float(component_sizes.max() / len(part)),
+        imbalance=_imbalance(linked, names, part, config.stratify),
+        warnings=_warnings(linked, names, part, shares),
+    )
+
+
+def _minds_speakers(config: SplitConfig) -> bool:
+    return config.how == "speaker" or (config.how == "disjoint" and config.yields != "speaker")
+
+
+def _goal(linked: Linked, share: float) -> Goal:
+    """What a part of this share should hold."""
+    total_s = linked.rows.total_s(sum(linked.column_sizes))
+    return Goal(share * total_s, linked.column_sizes, share)
+
+
+def _chosen(rows: Rows, goal: Goal, config: SplitConfig, number: int) -> HeldOut:
+    """One part, out of what the parts before have left."""
+    candidates = min(config.candidates, max(_LEAST_CANDIDATES, _WORK // max(len(rows.speaker), 1)))
+
+    def find(problem: Problem, *starts: NDArray[np.bool_]) -> HeldOut:
+        generator = np.random.default_rng([config.seed, number])
+        return hold_out(problem, goal, generator, evaluations=candidates, starts=starts)
+
+    if config.how != "disjoint":
+        each = np.arange(len(rows.speaker))
+        return find(
+            Whole(rows, {"speaker": rows.speaker, "script": rows.script}.get(config.how, each))
+        )
+    whole = find(Whole(rows, rows.components()))
+    if whole.fits:
+        return whole
+    if config.yields == "speaker":
+        return find(Yielding(rows, rows.script, rows.speaker))
+    if config.yields == "script":
+        return find(Yielding(rows, rows.speaker, rows.script))
+    by_speaker = find(Cut(rows, rows.speaker, rows.script))
+    by_script = find(Cut(rows, rows.script, rows.speaker), by_speaker.outcome.others)
+    return min(whole, by_speaker, by_script, key=lambda choice: choice.cost)
+
+
+def _put_back(rows: Rows, part: NDArray[np.int8]) -> None:
+    """Put dropped utterances back where neither their speaker nor their script objects any more.
+
+    A script that was left for training may have lost all its utterances there to a later part.
+    """
+    homes = []
+    for side in (rows.speaker, rows.script):
+        home = np.full(size(side), DROPPED, np.int8)
+        kept = part != DROPPED
+        home[side[kept]] = part[kept]
+        homes.append(home)
+    speaks, says = homes
+    for row in np.flatnonzero(part == DROPPED).tolist():
+        speaker, script = int(rows.speaker[row]), int(rows.script[row])
+        wanted = {int(speaks[speaker]), int(says[script])} - {DROPPED}
+        if len(wanted) <= 1:
+            part[row] = speaks[speaker] = says[script] = min(wanted, default=0)
+
+
+def _imbalance(
+    linked: Linked, names: Sequence[str], part: NDArray[np.int8], stratify: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Part → column → total variation between the part's shares and those of all utterances."""
+    values = sum(linked.column_sizes)
+    columns = _goal(linked, 1.0).columns[1:]
+    total_s = linked.rows.total_s(values)
+    found: dict[str, dict[str, float]] = {}
+    for number, name in enumerate(names):
+        got_s = linked.rows.total_s(values, part == number)
+        found[name] = {
+            column: round(
+                float(np.abs(got_s[at] / got_s[at].sum() - total_s[at] / total_s[at].sum()).sum())
+                / 2,
+                4,
+            )
+            for column, at in zip(stratify, columns, strict=True)
+        }
+    return found
+
+
+def _warnings(
+    linked: Linked, names: Sequence[str], part: NDArray[np.int8], shares: Mapping[str, float]
+) -> list[str]:
+    """What is wanted of a corpus and not reached within the tolerance, and what it consists of."""
+    rows, corpus = linked.rows, linked.rows.cells[0]
+    components = rows.components()
+    warnings = []
+    for number, corpus_name in enumerate(linked.corpora):
+        here = corpus == number
+        total_s = rows.duration_s[here].sum()
+        for place, name in enumerate(names[1:], 1):
+            got = float(rows.duration_s[here & (part == place)].sum() / total_s)
+            if abs(got - shares[name]) > TOLERANCE * shares[name] + 1e-9:
+                sizes = np.bincount(components[here])
+                warnings.append(
+                    f"{corpus_name}: {name} has {got:.1%} of it, {shares[name]:.1%} was asked; no "
+                    f"better was found with its {_count(rows.speaker[here])} speakers and "
+                    f"{_count(rows.script[here])} scripts, which form {(sizes > 0).sum():,} "
+                    f"components, the largest with {sizes.max() / sizes.sum():.1%} of it"
+                )
+    return warnings
+
+
+def _count(numbers: Ids) -> str:
+    return f"{len(np.unique(numbers)):,}"
 
 
 def _empty_part(part: str, dropped: int, total: int) -> str:

@@ -1,6 +1,8 @@
 """``malgwi split``: manifests → training, development and test parts that do not leak."""
 
 import json
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,8 +11,10 @@ import tyro
 from tyro.conf import Positional
 
 from malgwi import manifest
-from malgwi.errors import ConfigError
-from malgwi.split import Split, SplitConfig, split
+from malgwi.errors import ConfigError, DataError
+from malgwi.leakage import Leak, leakage
+from malgwi.linkage import Gathering
+from malgwi.split import DROPPED, How, Plan, SplitConfig, plan
 
 
 def main(
@@ -19,15 +23,20 @@ def main(
     *,
     dev: float = 0.1,
     test: float = 0.0,
-    how: Literal["disjoint", "random"] = "disjoint",
+    how: How = "disjoint",
     seed: int = 0,
     unknown_speakers: Literal["error", "own"] = "error",
+    max_distance: float = 0.1,
+    stratify: tuple[str, ...] = (),
+    yields: Annotated[Literal["none", "speaker", "script"], tyro.conf.arg(name="yield")] = "none",
 ) -> None:
     """Divide manifests into parts that share neither a speaker nor a script.
 
-    Every manifest given is represented in every part. Training utterances whose script is also
-    read in another part are dropped, and counted. Writes train.jsonl, dev.jsonl, test.jsonl if
-    asked for, dropped.jsonl, and split.json with sizes and overlaps.
+    Every manifest given is represented in every part. Where speakers and scripts hang together so
+    that parts cannot be made without loss, the fewest utterances that a search finds are dropped,
+    or with --yield none is, and one relation leaks. Writes train.jsonl, dev.jsonl, test.jsonl if
+    asked for, dropped.jsonl, and split.json with settings, sizes and what the parts share, as
+    counted in the files written.
 
     For example, each on one line:
 
@@ -35,56 +44,128 @@ def main(
 
         malgwi split data/pansori.jsonl data/emotiontts.jsonl data/split --dev 0.07 --test 0.07
 
+        malgwi split data/mine.jsonl data/split --stratify duration channel
+
+        malgwi split data/mine.jsonl data/split --yield script
+
         malgwi split data/mine.jsonl data/leaking --how random
 
     Args:
         paths: Manifests to divide, as malgwi prepare writes them; last, a folder for the parts.
         dev: Share of the duration for development.
         test: Share of the duration for test.
-        how: "disjoint" in speaker and script; "random" leaks both and is there for comparison.
+        how: "disjoint" in speaker and script; in "speaker" or "script" alone, or "random", which
+            leaks both: these are there for comparison.
         seed: Another seed, another split.
         unknown_speakers: "error" refuses utterances without a speaker; "own" takes each for a
             speaker of its own.
+        max_distance: Scripts count as one if at most this share of the longer one is edited; 0
+            for exact scripts only.
+        stratify: Columns of which every part is to have the same shares: duration, channel, or
+            any key of the manifests' "custom".
+        yields: Which relation leaks where parts cannot be disjoint in both without loss; "none"
+            drops utterances instead.
     """
     if len(paths) < 2 or paths[-1].is_file():
         given = " ".join(map(str, paths)) or "nothing"
         raise ConfigError(f"wanted MANIFEST... OUT_DIR, the folder last; given: {given}")
     *manifests, out_dir = paths
-    config = SplitConfig(dev=dev, test=test, how=how, seed=seed, unknown_speakers=unknown_speakers)
-    corpora = {str(path): list(manifest.stream(path)) for path in manifests}
-    result = split(corpora, config)
+    config = SplitConfig(
+        dev=dev, test=test, how=how, seed=seed, unknown_speakers=unknown_speakers,
+        max_distance=max_distance, stratify=stratify, yields=yields,
+    )  # fmt: skip
+    found = _planned(manifests, config)
+    write_parts(manifests, found, out_dir)
     if not test and (out_dir / "split.json").is_file():
         # A test part of an earlier split here would share speakers with the new training part.
         (out_dir / "test.jsonl").unlink(missing_ok=True)
-    for part, cuts in {**result.parts, "dropped": result.dropped}.items():
-        manifest.write(cuts, out_dir / f"{part}.jsonl")
-    report = describe(result, config)
+    parts = {name: manifest.facts(out_dir / f"{name}.jsonl") for name in found.names}
+    leaks = leakage(parts, max_distance=max_distance)
+    report = describe(found, config, leaks, out_dir)
     with manifest.atomic_text(out_dir / "split.json") as file:
         json.dump(report, file, ensure_ascii=False, indent=2)
-    print("\n".join(_lines(report, out_dir)))
+    print("\n".join([*_lines(report, leaks), f"written to {out_dir}"]))
 
 
-def describe(result: Split, config: SplitConfig) -> dict[str, Any]:
-    """Settings, sizes and overlaps as JSON values."""
-    parts = {**result.parts, "dropped": result.dropped}
+def _planned(manifests: Sequence[Path], config: SplitConfig) -> Plan:
+    """Read the manifests a first time, for what links their utterances."""
+    gathering = Gathering(config.stratify)
+    for path in manifests:
+        for utterance in manifest.facts(path):
+            gathering.add(str(path), utterance)
+    return plan(gathering.linked(config.max_distance), config)
+
+
+def write_parts(manifests: Sequence[Path], found: Plan, out_dir: Path) -> None:
+    """Read the manifests a second time, and copy each line to its part.
+
+    All parts appear when all are complete. A million lines need no more memory than one.
+
+    Raises:
+        DataError: A manifest is not as it was at the first reading.
+    """
+    with ExitStack() as stack:
+        files = {
+            number: stack.enter_context(manifest.atomic_text(out_dir / f"{name}.jsonl"))
+            for number, name in [*enumerate(found.names), (DROPPED, "dropped")]
+        }
+        lines = (line for path in manifests for line in manifest.rebased_lines(path, out_dir))
+        try:
+            for line, part in zip(lines, found.part.tolist(), strict=True):
+                files[part].write(line)
+        except ValueError as error:
+            raise DataError(
+                f"{', '.join(map(str, manifests))}: changed while being split; try again"
+            ) from error
+
+
+def describe(
+    found: Plan, config: SplitConfig, leaks: Sequence[Leak], out_dir: Path
+) -> dict[str, Any]:
+    """Settings, sizes and what the parts share, as JSON values."""
     return {
         "settings": asdict(config),
-        "leaks": config.how == "random",
-        "parts": {
-            part: {
-                "utterances": len(cuts),
-                "hours": round(sum(cut.duration for cut in cuts) / 3600, 4),
-                "speakers": len({manifest.speaker(cut) for cut in cuts}),
-            }
-            for part, cuts in parts.items()
+        "leaks": any(leak.leaking for leak in leaks if leak.relation != "audio"),
+        "parts": {name: _size(out_dir / f"{name}.jsonl") for name in (*found.names, "dropped")},
+        "components": {
+            "count": found.components,
+            "largest_share": round(found.largest_component, 6),
         },
-        "overlaps": [asdict(overlap) for overlap in result.overlaps],
-        "warnings": result.warnings,
+        "imbalance": found.imbalance,
+        "overlaps": _overlaps(leaks),
+        "leakage": [leak.to_dict() for leak in leaks],
+        "warnings": found.warnings,
     }
 
 
-def _lines(report: dict[str, Any], out_dir: Path) -> list[str]:
-    total = sum(part["hours"] for part in report["parts"].values())
+def _size(path: Path) -> dict[str, Any]:
+    count, duration_s, speakers = 0, 0.0, set()
+    for utterance in manifest.facts(path):
+        count += 1
+        duration_s += utterance.duration_s
+        speakers.add(utterance.speaker)
+    return {"utterances": count, "hours": round(duration_s / 3600, 4), "speakers": len(speakers)}
+
+
+def _overlaps(leaks: Sequence[Leak]) -> list[dict[str, Any]]:
+    """Speakers and exact scripts that two parts share, of how many in the second."""
+    by_relation = {(leak.first, leak.second, leak.relation): leak for leak in leaks}
+    return [
+        {
+            "first": first,
+            "second": second,
+            "shared_speakers": leak.shared,
+            "speakers": leak.distinct,
+            "shared_scripts": by_relation[first, second, "script"].shared,
+            "scripts": by_relation[first, second, "script"].distinct,
+        }
+        for (first, second, relation), leak in by_relation.items()
+        if relation == "speaker"
+    ]
+
+
+def _lines(report: dict[str, Any], leaks: Sequence[Leak]) -> list[str]:
+    total = sum(part["hours"] for part in report["parts"].values()) or 1.0
     lines = [
         f"{name:<8}{part['utterances']:>9,} utterances {part['hours']:>9.2f} hours "
         f"({part['hours'] / total:5.1%}) {part['speakers']:>6,} speakers"
@@ -95,7 +176,18 @@ def _lines(report: dict[str, Any], out_dir: Path) -> list[str]:
         f"{o['scripts']:,} scripts of {o['second']} also stand in {o['first']}"
         for o in report["overlaps"]
     ]
-    if report["leaks"]:
-        lines.append("RANDOM: this split leaks; a score on it says little about other speakers")
-    lines += [f"note: {warning}" for warning in report["warnings"]]
-    return [*lines, f"written to {out_dir}"]
+    lines += [f"leak: {leak.describe()}" for leak in leaks if leak.leaking]
+    return [*lines, *_notes(report)]
+
+
+def _notes(report: dict[str, Any]) -> list[str]:
+    settings, notes = report["settings"], []
+    if settings["how"] == "random":
+        notes.append("RANDOM: this split leaks; a score on it says little about other speakers")
+    if report["parts"]["dropped"]["utterances"]:
+        notes.append(
+            f"note: the largest of {report['components']['count']:,} components of speakers and "
+            f"scripts holds {report['components']['largest_share']:.1%} of the utterances, so some "
+            "were dropped; --yield speaker or --yield script keeps all, and says what then leaks"
+        )
+    return notes + [f"note: {warning}" for warning in report["warnings"]]
