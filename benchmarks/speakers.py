@@ -137,7 +137,7 @@ def embedded(voices: Voices, model: VoiceModel | None = None) -> tuple[Floats, l
     if model is None:
         model = learn_voices((samples, RATE_HZ) for samples in voices.samples)
     vectors = np.stack([voice_embedding(x, RATE_HZ, model) for x in voices.samples])
-    return vectors - vectors.mean(axis=0), voices.speakers
+    return vectors, voices.speakers
 
 
 def best_threshold(parts: Sequence[tuple[Floats, list[str]]]) -> float:
@@ -249,9 +249,10 @@ def render(
     command = shlex.join(["python", *sys.argv])
     return "\n".join(
         [
-            f"`{command}`, {date.today()}, {cpu_s:.0f} s of one thread. Half of the speakers of each",
-            f"corpus, at most {per_speaker} utterances of each; threshold {threshold} chosen on the",
-            f"other half (malgwi's default: {DEFAULT_THRESHOLD}). 95 % bootstrap intervals by speaker.",
+            f"`{command}`, {date.today()}, {cpu_s:.0f} s of one thread.",
+            f"Half of the speakers of each corpus, at most {per_speaker} utterances of each;",
+            f"threshold {threshold} chosen on the other half (malgwi's default is",
+            f"{DEFAULT_THRESHOLD}). 95 % bootstrap intervals by speaker.",
             "",
             f"| {head} |",
             "|" + "---|" * len(rows[0]),
@@ -259,9 +260,9 @@ def render(
             "",
             f"Where there is one speaker only, many are found: {'; '.join(alone)}.",
             "",
-            "A talk of pansori is one speaker in one hall with one microphone, so the hall helps: the",
-            "clean figures there are of talks as much as of voices. The labels of emotiontts are",
-            "voices in styles; whether two labels are one person is not known.",
+            "A talk of pansori is one speaker in one hall with one microphone, so the hall helps:",
+            "the clean figures there are of talks as much as of voices. The labels of emotiontts",
+            "are voices in styles; whether two of them are one person is not known.",
         ]
     )
 
