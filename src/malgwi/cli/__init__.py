@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "split": ("malgwi.cli.split:main", "manifests to training and development parts without leaks"),
     "train": ("malgwi.cli.train:run", "train a recogniser by a recipe"),
     "score": ("malgwi.cli.score:main", "error rates of any recogniser's output, with intervals"),
+    "compare": ("malgwi.cli.compare:main", "whether one recogniser is better than another"),
     "synth": ("malgwi.cli.synth:main", "a synthetic telephone corpus, by espeak-ng"),
     "evaluate": (
         "malgwi.cli.evaluate:main",

@@ -4,7 +4,7 @@ import datetime
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,10 +21,11 @@ from malgwi.checkpoint import write_bytes
 from malgwi.cli.transcribe import searched
 from malgwi.evaluate import Evaluation, evaluate
 from malgwi.evaluate import Utterance as Decoded
-from malgwi.metrics.confidence import Interval, interval
+from malgwi.metrics.confidence import Interval, widest
 from malgwi.metrics.error_rate import Scores, score
 from malgwi.report import Limits, Report, Utterance, plot_attention, write_report
 from malgwi.run import load_config, load_recogniser
+from malgwi.text.scripts import script
 from malgwi.training_log import read_metrics
 from malgwi.transcribe import Recogniser
 
@@ -89,12 +90,14 @@ def evaluate_run(
             advance=lambda count: progress.advance(task, count),
         )
     scores = score(found.references(), found.hypotheses(), config.text)
+    decoding = asdict(recogniser.decoding)
+    scores = replace(scores, passport=scores.passport.decoded(decoding))
     played = worst(scores, Limits().played)
     report = Report(
         title=f"{run.name} on {', '.join(path.name for path in manifests)}",
         scores=scores,
         intervals=intervals(scores, found),
-        decoding=asdict(recogniser.decoding),
+        decoding=decoding,
         speed=found.speed,
         size=found.size,
         utterances=[
@@ -104,6 +107,7 @@ def evaluate_run(
         facts={
             "run": str(run),
             "manifests": ", ".join(map(str, manifests)),
+            "score": scores.passport.fingerprint,
             "malgwi": __version__,
             "torch": torch.__version__,
             "machine": f"{platform.machine()}, {platform.system()}, {found.speed.threads} threads",
@@ -119,17 +123,16 @@ def evaluate_run(
 
 
 def intervals(scores: Scores, found: Evaluation) -> dict[str, Interval]:
-    """95 % intervals of every metric: by utterance and by speaker, whichever is wider."""
-    utterances = list(found.utterances)
-    speakers = [u.speaker or u.id for u in utterances]
-    wider = {}
-    for name in scores.corpus.by_name():
-        rates = [scores.utterances[u.id].by_name()[name] for u in utterances]
-        both = [interval(rates)]
-        if len(set(speakers)) > 1:
-            both.append(interval(rates, speakers))
-        wider[name] = max(both, key=lambda i: i.high - i.low)
-    return wider
+    """95 % intervals of every metric: by utterance, speaker and script, the widest first."""
+    clusters = {
+        "speaker": [u.speaker or u.id for u in found.utterances],
+        "script": [script(u.reference) for u in found.utterances],
+    }
+    of = {u.id: scores.utterances[u.id].by_name() for u in found.utterances}
+    return {
+        name: widest([rates[name] for rates in of.values()], clusters)
+        for name in scores.corpus.by_name()
+    }
 
 
 def worst(scores: Scores, count: int) -> set[str]:

@@ -261,11 +261,20 @@ def countable(text: str, normalizer: NormalizerConfig | None = None) -> str:
     >>> countable("  말\\t 귀\\n"), countable("\\u1106\\u1161\\u11af")
     ('말 귀', '말')
     """
-    if _PLAIN(text):  # most transcripts: nothing to normalise but, if asked, the spaces
+    if is_plain(text):  # most transcripts: nothing to normalise but, if asked, the spaces
         return text.replace(" ", "") if normalizer and normalizer.whitespace == "remove" else text
     if normalizer is not None:
         text = normalize(text, normalizer)
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def is_plain(text: str) -> bool:
+    """Whether the text is Hangul words between single spaces, and no more.
+
+    >>> is_plain("한 잔만"), is_plain("한 잔만."), is_plain("한  잔")
+    (True, False, False)
+    """
+    return _PLAIN(text) is not None
 
 
 def word_starts(text: str) -> list[bool]:

@@ -59,7 +59,7 @@ class Passport:
         >>> Passport(counting={"unicode": "NFC"}, references="5e" * 32, utterances=1).fingerprint
         'c907050a0-r5e5e5e5e'
         """
-        counting = json.dumps(self.counting, sort_keys=True, ensure_ascii=True)
+        counting = json.dumps(self._identity()["counting"], sort_keys=True, ensure_ascii=True)
         return f"c{sha256(counting.encode()).hexdigest()[:8]}-r{self.references[:8]}"
 
     @property
@@ -84,7 +84,10 @@ class Passport:
         >>> one.mismatches(replace(one, counting={"unicode": "NFKD"}))
         [Mismatch(field='unicode', one='NFC', other='NFKD')]
         """
-        mine, theirs = _flat(self._identity()), _flat(other._identity())
+        mine, theirs = (
+            _flat({**of["counting"], "references": of["references"]})
+            for of in (self._identity(), other._identity())
+        )
         fields = list(dict.fromkeys([*mine, *theirs]))
         return [
             Mismatch(field, mine.get(field), theirs.get(field))
@@ -127,9 +130,13 @@ class Passport:
         settings = self.counting.get("normalizer", {}).get("settings")
         return None if settings is None else settings.get(name)
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, dict[str, Any]]:
+        """What two scores must share; the version of a normaliser that was not used is nothing."""
+        counting = dict(self.counting)
+        if counting.get("normalizer", {}).get("settings", self) is None:
+            counting["normalizer"] = {"settings": None}
         references = {"hash": self.references, "utterances": self.utterances}
-        return {**self.counting, "references": references}
+        return {"counting": counting, "references": references}
 
 
 def references_hash(texts: Iterable[tuple[str, str]]) -> str:

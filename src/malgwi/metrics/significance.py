@@ -18,15 +18,23 @@ Shapes: N units, K different ones, r swaps of one chunk.
 """
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from malgwi.errors import ConfigError
-from malgwi.metrics.confidence import Counted, Units, paired_sample
+from malgwi.errors import ConfigError, DataError
+from malgwi.metrics.confidence import (
+    BootstrapConfig,
+    Counted,
+    Difference,
+    Units,
+    paired_difference,
+    paired_sample,
+)
 from malgwi.metrics.resampling import CHUNK, Array, Sample, student_t
 
 #: Up to so many units that differ, every way of swapping is tried.
@@ -75,6 +83,104 @@ class Needed:
     units: int | None
     utterances: int | None
     detectable: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two systems on the same utterances, judged by every kind of unit.
+
+    Attributes:
+        a: Rate of A.
+        b: Rate of B.
+        differences: B less A, the widest interval first.
+        randomisations: One for each of them.
+        needed: Likewise.
+    """
+
+    a: float
+    b: float
+    differences: tuple[Difference, ...]
+    randomisations: tuple[Randomisation, ...]
+    needed: tuple[Needed, ...]
+
+    @property
+    def verdict(self) -> str:
+        """``better`` or ``worse`` is B, by the widest interval; else ``undecided``."""
+        bounds = self.differences[0].interval
+        if bounds.high < 0.0:
+            return "better"
+        return "worse" if bounds.low > 0.0 else "undecided"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        differences = [
+            {
+                "difference": found.rate,
+                **found.interval.to_dict(),
+                "p": None if math.isnan(found.p) else found.p,
+                "share_better": None if math.isnan(found.improvement) else found.improvement,
+            }
+            for found in self.differences
+        ]
+        return {
+            "a": self.a,
+            "b": self.b,
+            "verdict": self.verdict,
+            "differences": differences,
+            "randomisation": [asdict(found) for found in self.randomisations],
+            "needed": [asdict(found) for found in self.needed],
+        }
+
+
+def compare(
+    a: Counted,
+    b: Counted,
+    clusters: Mapping[str, Sequence[Hashable]],
+    config: BootstrapConfig | None = None,
+    *,
+    rounds: int = 10_000,
+    detect: float | None = None,
+    power: float = 0.8,
+) -> Comparison:
+    """Whether B is better than A: intervals, tests and sizes, by utterance and by each cluster.
+
+    Args:
+        a: One rate an utterance, or their counts.
+        b: The other system's, in the same order.
+        clusters: What they are called → the cluster of each utterance; a kind with one cluster,
+            or with one for each utterance, says nothing more and is left out.
+        config: Of the bootstrap; its level is that of all, its seed that of the tests.
+        rounds: Of the randomisation test.
+        detect: A difference for which to say how many units would show it.
+        power: How often.
+
+    Raises:
+        ConfigError: As the three that it calls.
+        DataError: There are no tokens to make a rate of.
+    """
+    config = config or BootstrapConfig()
+    one, other = Units.of(a), Units.of(b)
+    if not one.tokens.sum() or not other.tokens.sum():
+        raise DataError("there is nothing to compare: the references have no tokens")
+    kinds: dict[str, Sequence[Hashable] | None] = {"utterance": None}
+    kinds |= {n: names for n, names in clusters.items() if 1 < len(set(names)) < len(one)}
+    found = [
+        (
+            paired_difference(one, other, names, config, by=by),
+            randomisation(one, other, names, rounds=rounds, seed=config.seed, by=by),
+            needed(one, other, names, detect=detect, power=power, level=config.level, by=by),
+        )
+        for by, names in kinds.items()
+    ]
+    found.sort(key=lambda of: (math.isnan(of[0].interval.width), -of[0].interval.width))
+    differences, randomisations, sizes = zip(*found, strict=True)
+    return Comparison(
+        a=float(one.errors.sum() / one.tokens.sum()),
+        b=float(other.errors.sum() / other.tokens.sum()),
+        differences=differences,
+        randomisations=randomisations,
+        needed=sizes,
+    )
 
 
 def randomisation(
