@@ -116,6 +116,28 @@ def test_digits() -> None:
     check("영하 −5℃", "영하 오 도")
 
 
+def test_numbers_written_compare_equal_whichever_way_they_came() -> None:
+    for text in ("3시 30분", "세 시 삼십 분", "세시 삼십분", "3시30분"):
+        check(text, "3시 30분", digits="written")
+    for text in ("15,000원", "만 오천 원", "만오천원", "1만 5천원"):
+        check(text, "15000원", digits="written")
+    check("3.5%", "3.5 퍼센트", digits="written")
+    check("삼 점 오 퍼센트", "3.5 퍼센트", digits="written")
+    check("010-1234-5678", "010 1234 5678", digits="written")
+    check("공일공 일이삼사 오육칠팔", "010 1234 5678", digits="written")
+    check("1/2은 이분의 일", "이분의 일은 이분의 일", digits="written")
+    check("이 사람 일이 많다", "이 사람 일이 많다", digits="written")
+    check("3시 3명", "3시 3명", digits="written", symbols="keep", punctuation="keep")
+
+
+def test_abbreviations_both_ways() -> None:
+    check("KBS와 MP3, the pop", "케이비에스와 엠피쓰리 THE POP", latin="read")
+    check("KBS와 MP3, 5G", "케이비에스와 엠피쓰리 파이브지", latin="read")
+    check("티비 티브이 TV tv", "TV TV TV TV", latin="written")
+    check("엠피쓰리 3시", "MP3 3시", latin="written", digits="written")
+    check("엠피쓰리 MP3 3시", "엠피쓰리 엠피쓰리 세시", latin="written")
+
+
 def test_jamo() -> None:
     check("아ㅋㅋ 왜ㅠ", "아ㅋㅋ 왜ㅠ")
     check("아ㅋㅋ 왜ㅠ", "아 왜", jamo="drop")
@@ -197,7 +219,7 @@ def test_record() -> None:
     [
         ({"version": "0"}, "version 0"),
         ({"latn": "keep"}, "latn"),
-        ({"latin": "romanize"}, "romanize.*keep, drop, spell"),
+        ({"latin": "romanize"}, "romanize.*keep, drop, spell, read, written"),
     ],
 )
 def test_records_that_cannot_be_honoured(record: dict[str, str], message: str) -> None:

@@ -2,8 +2,8 @@
 
 Every choice is a field of ``NormalizerConfig``, and the field values together with ``VERSION`` are
 what a run or a score must record to be comparable. The order is fixed: Unicode form, invisible
-characters, KsponSpeech marks, digits, Latin letters and case, symbols and punctuation, white
-space. ``normalize(normalize(x)) == normalize(x)`` for every setting.
+characters, KsponSpeech marks, numbers and abbreviations, Latin letters and case, symbols and
+punctuation, white space. ``normalize(normalize(x)) == normalize(x)`` for every setting.
 
 What is always done, because no reader could see the difference:
 
@@ -31,10 +31,12 @@ from typing import Any, Literal, get_args
 
 from malgwi.errors import ConfigError
 from malgwi.text import hangul
+from malgwi.text.names import read_names, write_names
 from malgwi.text.numbers import read_numbers
+from malgwi.text.written_numbers import WritingConfig, write_numbers
 
 #: Changes whenever the same settings would give another text: scores name it.
-VERSION = "1"
+VERSION = "2"
 
 MarkPolicy = Literal["unmark", "drop", "keep"]
 
@@ -49,9 +51,13 @@ class NormalizerConfig:
         fillers: ``아/``: the word without its mark, nothing, or as found.
         repetitions: ``그+``, likewise.
         unclear: ``무슨*``, likewise.
-        digits: ``hangul`` as read aloud (``malgwi.text.numbers``, units included), or as written.
-        latin: Latin letters as written, left out, or spelled with their Hangul names
-            (OK → 오케이; words too: the is 티에이치이).
+        digits: ``hangul`` as read aloud (``malgwi.text.numbers``, units included), as found, or
+            ``written``: numbers are read, and then all that are surely numbers written in figures
+            (``malgwi.text.written_numbers``; units stay words), so that 일곱 시 and 7시 are equal.
+        latin: Latin letters as found, left out, or spelled with their Hangul names
+            (OK → 오케이; words too: the is 티에이치이); ``read`` spells abbreviations alone
+            (``malgwi.text.names``), and ``written`` gives those back that are spelled: 케이비에스,
+            KBS → KBS.
         case: Of letters that have one.
         jamo: Letters standing alone, as in ㅋㅋ and ㅠㅠ.
         symbols: Special characters: signs, currency, emoji, ``% & @ # *``. Dropped, they leave a
@@ -71,8 +77,8 @@ class NormalizerConfig:
     fillers: MarkPolicy = "unmark"
     repetitions: MarkPolicy = "unmark"
     unclear: MarkPolicy = "unmark"
-    digits: Literal["hangul", "keep"] = "hangul"
-    latin: Literal["keep", "drop", "spell"] = "keep"
+    digits: Literal["hangul", "keep", "written"] = "hangul"
+    latin: Literal["keep", "drop", "spell", "read", "written"] = "keep"
     case: Literal["upper", "lower", "keep"] = "upper"
     jamo: Literal["keep", "drop"] = "keep"
     symbols: Literal["drop", "keep"] = "drop"
@@ -124,9 +130,15 @@ def normalize(text: str, config: NormalizerConfig = _DEFAULT) -> str:
     '칠십 퍼센트 할인 세시까지'
     >>> normalize("(70%)/(칠십 프로) 확실", NormalizerConfig(dual="pronunciation"))
     '칠십 프로 확실'
+    >>> normalize("케이비에스, 만 오천 원", NormalizerConfig(digits="written", latin="written"))
+    'KBS 15000원'
     """
     # One pass may bring together what a dropped character kept apart: 가ㅋ+ → 가+ → 가.
+    passes: list[str] = []
     while (done := _one_pass(text, config)) != text:
+        if done in passes:  # written and read in turn: the same member of the circle for all
+            return min(passes[passes.index(done) :])
+        passes.append(done)
         text = done
     return text
 
@@ -134,8 +146,7 @@ def normalize(text: str, config: NormalizerConfig = _DEFAULT) -> str:
 def _one_pass(text: str, config: NormalizerConfig) -> str:
     text = _visible(_folded(text) if config.forms == "fold" else text)
     text = _marks(text, config)
-    if config.digits == "hangul":
-        text = read_numbers(text)
+    text = _written(text, config)
     text = _cased(_latin(text, config), config)
     if config.jamo == "drop":
         text = "".join(ch for ch in text if not hangul.is_compatibility_jamo(ch))
@@ -233,6 +244,34 @@ def _marks(text: str, config: NormalizerConfig) -> str:
     return _MARKED_WORD.sub(word, text)
 
 
+# --- numbers and abbreviations --------------------------------------------------------------
+
+#: Commas would go with the punctuation and signs with the symbols: 3.5% and 3.5 are not equal.
+_WRITING = WritingConfig(thousands=False, symbols=False)
+
+
+def _written(text: str, config: NormalizerConfig) -> str:
+    """As spoken, then in figures and letters if asked for, where that is stable."""
+    spoken = _spoken(text, config)
+    figures = _in_figures(spoken, config)
+    stable = figures == spoken or _in_figures(_spoken(figures, config), config) == figures
+    return figures if stable else spoken
+
+
+def _spoken(text: str, config: NormalizerConfig) -> str:
+    if config.latin in ("read", "written"):
+        text = read_names(text)
+    return text if config.digits == "keep" else read_numbers(text)
+
+
+def _in_figures(text: str, config: NormalizerConfig) -> str:
+    if config.digits == "written":
+        text = write_numbers(text, _WRITING)
+    if config.latin == "written":
+        text = write_names(text, figures=config.digits != "hangul")
+    return text
+
+
 # --- letters --------------------------------------------------------------------------------
 
 _NAMES = (
@@ -243,7 +282,7 @@ _LETTER_NAMES = dict(zip("abcdefghijklmnopqrstuvwxyz", _NAMES.split(), strict=Tr
 
 
 def _latin(text: str, config: NormalizerConfig) -> str:
-    if config.latin == "keep":
+    if config.latin not in ("drop", "spell"):
         return text
     return "".join(_spelled(ch, config) if _is_latin(ch) else ch for ch in text)
 

@@ -85,7 +85,8 @@ _ROWS: tuple[tuple[str, SinoCounter], ...] = (
     ("회", SinoCounter(kind="counters", singles="일삼오칠팔구")),
     ("명", SinoCounter(kind="counters", rounds=_ROUND)),
     ("개", SinoCounter(kind="counters", rounds="백천")),
-    ("살 세 점 쪽", SinoCounter(kind="counters", rounds="백")),
+    ("세", SinoCounter(kind="counters", doubtful=_ALL, rounds="백")),
+    ("살 점 쪽", SinoCounter(kind="counters", rounds="백")),
     (
         "호 화 부 대 장 권 마리 병 잔 그루 송이 건 편 팀 곡 곳 가지 가구 세대 배 번째 줄 칸 "
         "켤레 박스 상자 글자",
@@ -132,6 +133,8 @@ _NUMBERED = re.compile(
     r"[을를]? ?(?:출구|게이트|창구|아이언|누르|눌러|눌렀|채널|트랙|국도|플랫폼|레인)"
 )
 _RANKED = re.compile(r"까지|권")
+_AGED = re.compile(r" ?(?:때|이상|이하|미만|까지|부터|아이|아동|유아|전후)|의 왕")
+_SHOWN = {"번": _NUMBERED, "위": _RANKED, "세": _AGED}
 
 
 def surely_sino(words: str, number: int, counter: str, *, gap: bool, left: str, right: str) -> bool:
@@ -171,7 +174,7 @@ def _surely_single(words: str, counter: str, gap: bool, left: str, right: str) -
         return bool(re.search(r"(?:영하|섭씨|기온) ?$", left))
     if words in rule.singles:
         return words != "이" or not gap or counter in _NEVER_THIS
-    shown = {"번": _NUMBERED, "위": _RANKED}.get(counter, _DURATION)
+    shown = _SHOWN.get(counter, _DURATION)
     return words in rule.doubtful and bool(shown.match(right))
 
 
@@ -187,7 +190,7 @@ def _surely_days(words: str, number: int, right: str) -> bool:
 #: Nouns that are counted in words as long as there are few: 두 사람, 세 가지, 한 번.
 _FEW_IN_WORDS = _set(
     "사람 식구 남자 여자 나라 회사 문장 문제 단어 글자 경기 팀 자리 곳 군데 차례 걸음 바퀴 마디 달",
-    "밤 끼 배 가지 종류 번 편 발 모금 방울 토막 조각 다발 묶음 덩어리 곡 골 표 컷 근 과목",
+    "밤 끼 배 가지 종류 번 편 발 모금 방울 토막 조각 다발 묶음 덩어리 곡 골 표 컷 근 과목 정거장",
 )
 _AFTER_ONE = _set("시간 명 개 살 마리 권 켤레")
 _AFTER_YOUR = _set("명 살 마리 개 권 장 대 병 잔 켤레 그루 송이 그릇 컵 건 박스 캔")
@@ -221,6 +224,8 @@ def surely_native(
         return False
     if (not gap and words + counter in _OWN_WORDS) or (number < 5 and counter in _FEW_IN_WORDS):
         return False
+    if counter == "대" and number % 10 == 0:
+        return False  # 20대 would be people in their twenties
     if number == 1:
         each = right.lstrip().startswith("한") or left.endswith((f"한 {counter} ", f"한{counter} "))
         return counter in _AFTER_ONE and not each  # 한 명 한 명
@@ -294,8 +299,9 @@ def alternatives(words: list[str] | tuple[str, ...]) -> str:
 
 
 def _end_of_word(particles: str) -> str:
-    endings = rf"(?:{alternatives(particles.split())}){{1,2}}(?![가-힣])"
-    return rf"(?=$|[^가-힣]|{endings}|(?:{alternatives(_COPULA.split())}))"
+    joined = f"(?:{alternatives(particles.split())})"
+    copula = f"(?:{alternatives(_COPULA.split())})"
+    return rf"(?=$|[^가-힣]|{joined}{{1,2}}(?![가-힣])|{joined}{{0,2}}{copula})"
 
 
 #: After a counter, and after a number without one; ``ends_well`` has the last word.

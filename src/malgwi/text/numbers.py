@@ -17,12 +17,13 @@ Choices where speakers differ, or only the situation tells:
 - 시 is native to 12 (열네 시 is not said: 십사시); 시간 to 20, so 24시간 is 이십사시간.
 - 번 means "times" (세번) to 20, but a number before 버스, 출구, 문제, "press" and the like
   (삼번 버스) and above 20 (이백칠번).
+- Round numbers from 30 on are as often Sino-Korean before 개, 명 (삼십개); here they are native.
 - 대 counts machines (세대), but 20대 is the decade of an age and 19대 대통령 an ordinal.
 - 분 is the minute (삼분), never the honorific person (세 분).
 - 3~4명 is 서너명, 2~3일 is 이삼일; a wider native range repeats the counter (세명에서 다섯명).
 - 0 is 영; in telephone numbers and after a leading zero 공. 112, 114, 119 alone are 일일이 ….
 - a/b is a date where it can be one and b is above 10 or not above a (12/25, 3/1), else a fraction.
-- Digits beside Latin letters are read like others; the English reading of MP3 or A4 is not known.
+- Digits beside Latin letters are read like others; ``names`` knows MP3 and A4.
 
 Source: 한글 맞춤법 제43항, 제44항 (spacing); 표준국어대사전 for 유월, 시월, 서너, 대여섯.
 """
@@ -38,10 +39,10 @@ __all__ = ["digit_by_digit", "native", "read_numbers", "sino"]
 #: Two neighbouring small numbers as one word.
 _NATIVE_PAIRS = ("한두", "두세", "서너", "네다섯", "대여섯", "예닐곱", "일고여덟", "여덟아홉")
 _SINO_PAIRS = ("일이", "이삼", "삼사", "사오", "오륙", "육칠", "칠팔", "팔구")
-_NUMBER_BEFORE_BEON = re.compile(r"(?:반|버스|번호) ?$")
+_NUMBER_BEFORE_BEON = re.compile(r"(?:반|버스|번호|(?:채널|티비|티브이|TV)[은는을를]?) ?$")
 _NUMBER_AFTER_BEON = re.compile(
     r"[을를]? ?(?:(?:마을)?버스|출구|문제|타자|국도|선수|채널|창구|게이트|트랙|항목|질문|보기|"
-    r"누르|눌러|누른)"
+    r"플랫폼|승강장|홈(?![가-힣]{2})|레인|좌석|아이언|누르|눌러|누른)"
 )
 _ORDINAL_AFTER_DAE = re.compile(r" ?(?:대통령|대선|총선|국회|회장|총장|왕|총재)")
 _AFTER_SPACED_COUNTER = re.compile(r"[^가-힣]|[이가은는을를의에도로만과와나씩쯤째당이입인정]|$")

@@ -117,7 +117,8 @@ def spoken_digits(words: str) -> str:
     >>> spoken_digits("공일공에 일이삼사")
     '0101234'
     """
-    return "".join(_SPOKEN_DIGITS.get(ch, "") for ch in words)
+    plain = words.replace("하나", "일").replace("둘", "이")
+    return "".join(_SPOKEN_DIGITS.get(ch, "") for ch in plain)
 
 
 def _below_10000(number: int) -> str:
@@ -136,6 +137,7 @@ _NATIVE_TAIL = re.compile(f"(?:{_NATIVE_WORDS})$")
 # Patterns for what may be a numeral; ``sino_value`` and ``native_value`` say whether it is one.
 D = f"[{DIGITS[1:]}]"
 D0 = f"[공{DIGITS}]"
+DIGIT_SAID = f"(?:하나|둘|{D0})"  # in telephone numbers, lest 일 and 이 be misheard
 _PLACE_OR_DIGIT = f"[{DIGITS[1:]}십백천]"
 #: Spaces may stand after 만, 억, 조; after 천 and 백 before a further place; before 만 원; and in
 #: 팔십 팔년, where the figure joins its counter.

@@ -42,6 +42,7 @@ from malgwi.text.numbers import read_numbers
 from malgwi.text.numerals import (
     BIG_UNITS,
     D0,
+    DIGIT_SAID,
     NATIVE,
     NATIVE_VALUES,
     SINO,
@@ -127,7 +128,17 @@ def figures(number: int, *, thousands: bool = True) -> str:
 
 _Write = Callable[[re.Match[str], WritingConfig], str | None]
 _ANY_NUMERAL = re.compile(rf"{D0}|[십백천만첫]|{alternatives(tuple(NATIVE_VALUES))}")
-_PLAIN = ("년", "년도", "학년도", "년생", "호", "번", "번지", "번길")  # no thousands separators
+_PLAIN = (
+    "년",
+    "년대",
+    "년도",
+    "학년도",
+    "년생",
+    "호",
+    "번",
+    "번지",
+    "번길",
+)  # no thousands separators
 _AGES = ("개월", "세", "살", "년", "일", "시간")
 
 
@@ -152,9 +163,8 @@ def _about(match: re.Match[str], value: int) -> bool:
 def _sino_number(words: str, *, gap: str | None) -> int | None:
     """The value, unless a last figure that stands apart may be another word (만 이 명)."""
     last = words.rsplit(" ", 1)[-1]
-    apart = last != words and len(last) == 1
-    surely_apart = apart and (gap or words[-3] != "만")
-    return None if surely_apart else sino_value(words)
+    apart = last != words and last in "일이삼사오육칠팔구" and (gap or words[-3] not in "만십")
+    return None if apart else sino_value(words)
 
 
 def _unit(written: str, counter: str, config: WritingConfig) -> str:
@@ -176,8 +186,11 @@ def _phone(match: re.Match[str], config: WritingConfig) -> str | None:
 
 def _digit_groups(match: re.Match[str], config: WritingConfig) -> str | None:
     """1588-1234, card numbers, and strings of four figures and more; not 사이사이."""
-    groups = [spoken_digits(group) for group in match["digits"].split(" ")]
-    if len(set("".join(groups))) < 3:
+    groups = [spoken_digits(group) for group in re.split(" ?다시 ?| ", match["digits"])]
+    longer = re.search(rf"{DIGIT_SAID}(?: ?다시)? ?$", _left(match)) or re.match(
+        rf" ?(?:다시 ?)?{DIGIT_SAID}{{2}}", _right(match)
+    )
+    if len(set("".join(groups))) < 3 or longer:
         return None
     return ("-" if config.symbols else " ").join(groups)
 
@@ -327,7 +340,7 @@ def _time(match: re.Match[str], config: WritingConfig) -> str | None:
 
 _SINO_COUNTER = alternatives(tuple(SINO_COUNTERS))
 _NATIVE_COUNTER = alternatives([name for name in NATIVE_COUNTERS if name not in ("시", "째")])
-_GROUPS = f"일[오육팔]{D0}{{2}} {D0}{{4}}|{D0}{{4}}(?: {D0}{{4}}){{2,3}}|{D0}{{4,}}"
+_GROUPS = rf"{DIGIT_SAID}{{3,4}}(?:(?: ?다시 ?| ){DIGIT_SAID}{{4}})+|{DIGIT_SAID}{{4,}}"
 _EMERGENCY = "일일[구사](?=에|로| ?구급| ?신고|[를을] )|일일이(?=(?:에|로)? 신고)"
 _SEVERAL = f"{SINO}동 ?{SINO}호|{D}박 ?{D}일|{D}학년 ?{SINO}반(?: ?{SINO}번)?"
 _NTH = "차|회|조|항|장|절|호|권|부|편|공화국|외국어|금융권|터미널"
@@ -336,7 +349,11 @@ _DECIMAL = (
     rf"(?: ?(?P<counter>{_WITH_DECIMALS}))?{FOLLOW}"
 )
 _RULES: tuple[_Rule, ...] = (
-    _rule("phones", rf"(?P<digits>공(?:(?:에|의|다시)? ?-? ?{D0}){{8,10}}){FOLLOW}", _phone),
+    _rule(
+        "phones",
+        rf"(?P<digits>[공영](?:(?: ?다시|에|의)? ?-? ?{DIGIT_SAID}){{8,10}}){FOLLOW}",
+        _phone,
+    ),
     _rule("phones", rf"(?P<digits>{_GROUPS})(?!년|번){FOLLOW_BARE}", _digit_groups),
     _rule("phones", f"(?P<digits>{_EMERGENCY})(?P<counter>)", _digits),
     _rule("counters", rf"(?P<digits>[공영]{D0}+) ?(?P<counter>번){FOLLOW}", _digits),
@@ -354,14 +371,14 @@ _RULES: tuple[_Rule, ...] = (
     _rule("ordinals", r"(?:첫|한) ?번째", _first),
     _rule("dates", MONTH, _date),
     _rule(
-        "dates times money percent measures counters",
-        rf"(?P<number>{SINO})(?P<gap> ?)(?P<counter>{_SINO_COUNTER}){FOLLOW}",
-        _sino_counted,
-    ),
-    _rule(
         "times counters ordinals",
         rf"(?P<number>{NATIVE})(?P<gap> ?)(?P<counter>{_NATIVE_COUNTER}){FOLLOW}",
         _native_counted,
+    ),
+    _rule(
+        "dates times money percent measures counters",
+        rf"(?P<number>{SINO})(?P<gap> ?)(?P<counter>{_SINO_COUNTER}){FOLLOW}",
+        _sino_counted,
     ),
     _rule("bare", rf"마이너스 (?P<number>{SINO}){FOLLOW_BARE}", _negative),
     _rule("bare", r"마이너스 (?=[0-9])", _sign),
