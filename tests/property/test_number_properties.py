@@ -14,7 +14,9 @@ from malgwi.text.written_numbers import KINDS, WritingConfig, figures, write_num
 NUMERALS = "이 일 만 사 오 구 공 영 한 두 세 네 열 다섯 스물 백 천 억 조 십 삼 점 쩜 분의 하나 둘"
 COUNTERS = "시 분 초 년 월 일 원 명 개 번 층 호 동 도 대 주 퍼센트 킬로미터 반 번째"
 AROUND = "에 은 는 이다 입니다 에서 사람 회사 약 총 오전 제 첫 마이너스 다시"
-WHOLE = "공일공 일이삼사 오육칠팔 티비 케이비에스 KBS TV MP3 the 3시 2번 15,000원 1/2 3~4명 10:30 -5 0.5 %"
+WHOLE = (
+    "공일공 일이삼사 오육칠팔 티비 케이비에스 KBS TV MP3 the 3시 2번 15,000원 1/2 3~4명 10:30 -5 %"
+)
 WORDS = f"{NUMERALS} {COUNTERS} {AROUND} {WHOLE}".split()
 COUNTED = ("명", "개", "살", "마리", "권", "병", "층", "번", "개월", "인분", "학년", "호선")
 #: Texts made of what numbers are made of, with and without spaces.
