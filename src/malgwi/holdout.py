@@ -43,7 +43,8 @@ class HeldOut:
     """A choice.
 
     Attributes:
-        cost: Corpora not represented on both sides, then what else is to be kept small.
+        cost: Corpora of which nothing is held out, and twice those of which nothing is left; then
+            what else is to be kept small.
         fits: Every corpus is represented, at a size within the tolerance.
         units: [U] which units are held out.
         outcome: What that does.
@@ -108,7 +109,7 @@ class _Search:
         held_s = rows.total_s(len(goal.wanted_s), outcome.held)
         rest_s = rows.total_s(len(goal.wanted_s), outcome.rest)
         corpora = goal.columns[0]
-        missing = int((held_s[corpora] <= 0).sum() + (rest_s[corpora] <= 0).sum())
+        missing = int((held_s[corpora] <= 0).sum() + 2 * (rest_s[corpora] <= 0).sum())
         excess = goal.excess(held_s)
         close = abs(held_s[corpora].sum() / goal.wanted_s[corpora].sum() - 1)
         price = (
@@ -148,9 +149,10 @@ def _draw(search: _Search, generator: np.random.Generator, count: int) -> list[I
 def _climb(
     search: _Search, clusterings: list[Ids], generator: np.random.Generator, count: int
 ) -> None:
-    """Add, remove or exchange clusters at random for as long as it helps."""
+    """Add, remove or exchange clusters at random, until a third of all tries in a row failed."""
+    failed = 0
     for _ in range(count):
-        if search.done:
+        if search.done or failed > count / 3:
             return
         units = search.best.units.copy()
         clusters = clusterings[int(generator.integers(len(clusterings)))]
@@ -160,7 +162,7 @@ def _climb(
             if len(candidates):
                 one = candidates[int(generator.integers(len(candidates)))]
                 units[clusters == clusters[one]] = not leaving
-        search.weigh(units)
+        failed = 0 if search.weigh(units) else failed + 1
 
 
 class _Filler:

@@ -168,7 +168,7 @@ def plan(linked: Linked, config: SplitConfig) -> Plan:
         _put_back(rows, part)
     for number, name in enumerate(names):
         if not (part == number).any():
-            raise DataError(_empty_part(name, int((part == DROPPED).sum()), len(part)))
+            raise DataError(_empty_part(name, linked))
     component_sizes = np.bincount(rows.components())
     in_order = np.empty_like(part)
     in_order[linked.place] = part
@@ -284,8 +284,9 @@ def _count(numbers: Ids) -> str:
     return f"{len(np.unique(numbers)):,}"
 
 
-def _empty_part(part: str, dropped: int, total: int) -> str:
+def _empty_part(part: str, linked: Linked) -> str:
+    speakers, scripts = _count(linked.rows.speaker), _count(linked.rows.script)
     return (
-        f"the {part} part would be empty ({dropped:,} of {total:,} utterances dropped, because "
-        "their script is read in another part): give more speakers or texts, or smaller shares"
+        f"the {part} part would be empty: {speakers} speakers and {scripts} scripts cannot be "
+        "divided so; give more of both, other shares, or let one relation yield (--yield)"
     )
