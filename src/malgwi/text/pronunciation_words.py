@@ -1,185 +1,142 @@
 """What Korean spelling does not show of pronunciation: where morphemes meet, word by word.
 
-Whether 물고기 is [물꼬기] and 불고기 [불고기] no rule can tell. The lists below mark the joints
-of such words, under the article of 표준 발음법 that describes them; ``marks`` finds them in a
-text. Words are found anywhere in a longer word unless anchored, the longest first; a listed word
-without a mark guards a longer word against a shorter one (영수증 against 증).
+No rule can tell that 물고기 is [물꼬기] and 불고기 [불고기]. The lists mark the joints of such
+words, under the article of 표준 발음법 that describes them, or under "사전" where none does and
+the sound is as in 표준국어대사전 (국립국어원). They are common such words, written down by hand and
+far from all; text/joint_marks.py finds them, and says what is left to rules of thumb.
 
 Signs, written before the later syllable of a joint:
     + inserts ㄴ (제29, 30항)                | a full morpheme follows (제15항)
     ' the next initial is tense (제24-28항)  * ㅅ is written for tenseness alone (제30항 1)
     = ㄴ meets ㄹ and stays (제20항 다만)
-``<`` before a word: only where a word begins; ``>`` after it: only where one ends.
-``/`` parts pronunciations that are both allowed, the standard's first one first.
+``<`` before a word: only where a word begins; ``>`` after it: only where one ends. ``/`` parts
+pronunciations that are both allowed, the standard's first one first (but 맛있다, where what it
+allows, [마싣따], is what nearly everybody says). A word without a sign is
+plain, and guards itself against a shorter word inside it (회사건물 against 사건).
 """
-
-import re
-from collections.abc import Iterator, Mapping
-from functools import cache
-from itertools import product
-from typing import Literal, NamedTuple
-
-from malgwi.text.hangul import is_syllable, letters
-
-Sign = Literal["", "+", "|", "'", "*", "="]
-
-
-class Mark(NamedTuple):
-    """How two syllables meet, and the article that says so."""
-
-    sign: Sign
-    article: str
-
-
-PLAIN = Mark("", "")
-#: Marks by the position of the *later* syllable of the joint.
-Marks = Mapping[int, Mark]
 
 WORDS = {
     "15": """
         맛|없 멋|없 겉|옷 맏|형 헛|웃 젖|어미 값|어치 값|있 넋|없 밭|아래 늪|앞 꽃|위 첫|인상
-        웃|어른
+        웃|어른 값|없 끝|없 빛|없 낯|없 뜻|있 뜻|없 빛|있 홑|옷 윗|옷 웃|옷 덧|옷 팥|알 첫|인사
+        첫|아이 첫|아들 첫|음절 무릎|위 무릎|아래 옷|안 부엌|안 못|알아 몇|월 몇|인분 꽃|아래
+        낱|알 곧|이어 맏|아들 헛|이름
     """,
-    "15 다만": "맛|있/맛있 멋|있/멋있",
+    "15 다만": "맛있/맛|있 멋있/멋|있",
     "20 다만": """
-        의견=란 임진=란 생산=량 결'단=력 공'권=력 동원=령 상견=례 횡단=로 이원=론 입원=료 구근=류
-        음운=론 판단=력 통신=료 보관=료 주문=량 회원=료
-    """,
-    "26": """
-        갈'등 발'동 절'도 말'살 불'소 일'시 갈'증 물'질 발'전 몰'상식 불'세출 결'제 발'송 발'생
-        설'정 일'정 실'시 출'장 철'도 활'동 열'정 절'대 출'시 별'도 출'동 일'단 월'세 질'서 달'성
-        발'달 할'증 실'수 출'석 글'자 밀'접 결'정 실'제 물'건 설'치비
-    """,
-    "27 붙임": "할'수록 할'지라도 할'지언정 할'진대",
-    "28": """
-        문'고리 눈'동자 신'바람 산'새 손'재주 길'가 물'동이 발'바닥 굴'속 술'잔 바람'결 그믐'달
-        아침'밥 점심'밥 저녁'밥 잠'자리 강'가 초승'달 등'불 창'살 강'줄기 손'가락 발'가락 손'등
-        물'고기 비빔'밥 김'밥 인'기 사'건 조'건 물'가 문'법 보름'달 산'길 밤'길 안'과 내'과 치'과
-        외'과 용'건
+        의견=란 임진=란 결'단=력 공'권=력 상견=례 이원=론 입원=료 동원=령 횡단=로 구근=류 생산=량
+        음운=론 등산=로
     """,
     "24": """
-        껴안'다 껴안'고 껴안'지 삼'고 더듬'지 더듬'고 줄넘'기 남'습니 넘'습니 담'습니 참'습니
-        감'습니 숨'습니 심'습니 신'습니 안'습니 남'다 넘'다 담'다 참'다 남'지 넘'지 담'지 참'지
-        남'고 넘'고
+        껴안'다 껴안'고 껴안'지 껴안'습 끌어안'다 끌어안'고 끌어안'지 줄넘'기 <신'다> <신'지>
+        <안'고> 안'습니 신'습니 감'습니 <감'다> <감'고> 삼고초려
+    """,
+    "26": """
+        갈'등 갈'증 갈'색 갈'대 걸'작 걸'식 결'단 결'정 결'석 결'심 결'성 결'손 결'실 결'전 결'제
+        결'재 결'점 결'속 결'승 결'산 결'사 결'집 결'장 결'식 골'수 골'절 골'재 골'동품 굴'절
+        굴'지의 날'조 달'성 돌'진 말'살 말'세 말'소 말'단 멸'종 멸'시 멸'족 몰'수 몰'두 몰'살
+        몰'상식 몰'지각 물'질 <물'자 <물'산 <물'색 물'증 <물'정 물'적 밀'도 밀'접 밀'집 밀'수
+        밀'실 밀'사 밀'담 발'달 발'동 발'단 발'사 발'산 발'상 발'생 발'송 발'신 발'성 발'전 개발전
+        발'족 발'작 발'주 발'진 발'정 발'설 벌'점 벌'집 <별'도 <별'세 <별'실 <별'장 <별'지 <별'종
+        <별'수 <별'식 <불'성실 <불'소 <불'시 <불'신 <불'심 <불'순 불'상사 불'사조 불'특정 불'조심
+        불'송치 <불'상 불'세출 불'시착 <불'손 살'생 살'수차 살'상 도살'장 설'정 설'득 <설'사
+        <설'전 솔'직 솔'선 <술'수 실'수 현실수 교실수 실'상 <실'시 사실시 실'신 실'습 실'정 실'제
+        실'존 실'종 실'질 실'적 <실'전 실'점 실'족 실'직 <실'사 실'성 <실'세 실'속 실'증 <실'생활
+        <실'손 열'등 열'정 열'심 <열'사 <열'전 <열'성 열'중 <열'세 열'대 우울'증 울'적 울'상
+        <월'세 월'수입 월'정액 <월'식 <월'동 율'동 을'사조약 <일'단 <일'당 <일'대 <일'동 일'등
+        <일'시 <일'신 <일'식 <일'상 <일'생 <일'정 <일'제 <일'종 <일'지 <일'진 <일'자 <일'절 <일'조
+        <일'주 일'주일 <일'전 <일'직 <일'수 일'석이조 <일'순 절'대 <절'도 <절'단 <절'전 절'정
+        절'제 절'실 <절'수 <절'세 졸'도 졸'작 <졸'지에 졸'속 질'서 질'주 질'소 질'식 질'시 질'색
+        경찰'서 찰'상 철'도 <철'사 철'제 철'저 <철'자 철'조망 철'수 철'심 철'석 출'동 출'두 출'석
+        출'세 출'시 출'신 출'산 출'생 출'소 출'장 출'전 출'제 출'정 출'자 출'중 출'사표 칠'십
+        <칠'석 <칠'순 <칠'성 탈'당 탈'세 탈'수 탈'진 탈'지면 탈'색 탈'선 탈'주 탈'영 팔'십 <팔'도
+        <팔'자 팔'순 팔'등신 <필'수 <필'승 필'자 <필'적 필'사 <필'시 필'독 필'살기 할'당 할'증
+        혈'당 혈'색 혈'세 혈'서 혈'전 혈'족 혈'소판 혈'중 홀'대 홀'수 활'동 활'자 활'주로 활'성
+        활'달 생활'상 월'차 기술'자 연출'자 밀'정 허허실실
+    """,
+    "28": """
+        문'고리 눈'동자 신'바람 <산'새 손'재주 <길'가 물'동이 발'바닥 굴'속 술'잔 바람'결 그믐'달
+        아침'밥 잠'자리 <강'가 초승'달 등'불 창'살 강'줄기 점심'밥 저녁'밥 비빔'밥 김'밥 보름'달
+        눈'길 눈'빛 <눈'가 눈'사람 눈'송이 눈'덩이 눈'시울 눈'살 눈'금 눈'병 눈'독 눈'짓 눈'곱
+        손'가락 손'가방 손'금 손'길 손'등 손'바닥 손'버릇 손'수건 손'짓 발'가락 발'걸음 발'길
+        발'등 발'소리 발'자국 발'자취 산'길 산'골 산'불 산'속 산'더미 산'기슭 산'바람 산'돼지
+        산'짐승 산'비탈 산'봉우리 강'바람 강'둑 강'바닥 길'거리 길'바닥 길'동무 <들'길 <들'새
+        <들'소 <들'쥐 달'빛 달'밤 달'동네 별'빛 <별'자리 불'길 불'빛 불'덩이 불'장난 불'기둥
+        물'고기 물'결 <물'기 물'길 물'살 물'줄기 물'감 <물'개 물'방울 물'병 <물'새 물'속 <물'집
+        물'소리 물'바다 물'벼락 술'집 술'병 술'상 술'자리 술'기운 꿈'속 꿈'결 꿈'자리 잠'결
+        잠'버릇 <봄'비 봄'바람 봄'볕 봄'기운 밤'길 밤'거리 밤'바다 밤'바람 밤'중 밤'사이 밤'잠
+        가을'비 겨울'비 겨울'밤 여름'밤 가을'밤 겨울'잠 가을'바람 겨울'바람 마음'속 가슴'속
+        마음'씨 몸'속 몸'집 몸'짓 몸'동작 땅'속 땅'굴 땅'바닥 땅'거미 빵'집 빵'가루 <창'가 문'소리
+        문'지방 <문'간 <안'방 안'주머니 공부'방 사랑'방 <골'방 <글'방 등'줄기 등'골 총'소리
+        종'소리 말'소리 울음'소리 웃음'소리 숨'소리 숨'결 장'바구니 <장'독 해장'국 된장'국
+        콩나물'국 콩'가루 땀'방울 땀'구멍 이슬'방울 구슬'방울 <힘'줄 살'결 쌀'가루 쌀'집 쌀'자루
+        칼'자루 <칼'집 글'귀 글'감 글'재주 시골'집 시골'길 인생'길 고생'길 황천'길 일'자리 <일'손
+        말'버릇 <말'수 말'주변 말'재주 갈'비뼈 신발'장 찬'장 <용'돈 <공'돈 <심'보 열'쇠 보름'밤
+        아침'잠 고무'줄 살'가죽 <살'점 <들'보 알'사탕 돌'부리 글'자 <물'가
     """,
     "29": """
-        솜+이불 홑+이불 막+일 삯+일 맨+입 꽃+잎 내복+약 한+여름 남존+여비 신+여성 색+연필
-        직행+열차 늑막+염 콩+엿 담+요 눈+요기 영업+용 식용+유 국민+윤리 밤+윷 들+일 솔+잎 설+익
-        물+약 불+여우 서울+역 물+엿 휘발+유 유들+유들 알+약 두통+약 감기+약 십+육 백+육 천+육
-        강남+역 부산+역 대전+역 수원+역 용산+역 한국+여행 첫+여름 집안+일 옛+이야기 뒷+이야기
-        업무+용 가정+용 학생+용 여행+용
+        솜+이불 홑+이불 겹+이불 <막+일 삯+일 <맨+입 꽃+잎 내복+약 <한+여름 첫+여름 늦+여름
+        남존+여비 신+여성 색+연필 직행+열차 완행+열차 급행+열차 야간+열차 늑막+염 관절+염 결막+염
+        복막+염 뇌막+염 방광+염 전립선+염 콩+엿 호박+엿 물+엿 담+요 눈+요기 영업+용 식용+유
+        휘발+유 국민+윤리 백분+율 직업+윤리 생명+윤리 밤+윷 <들+일 밭+일 <논+일 앞+일 <볼+일
+        <별+일 집안+일 부엌+일 바깥+일 <잡+일 헛+일 궂은+일 웬+일 옛+일 한+일전 솔+잎 풀+잎 떡+잎
+        홑+잎 단풍+잎 은행+잎 연+잎 <갈+잎 호박+잎 콩+잎 뽕+잎 <설+익 낯+익 짓+이기 앞+이마
+        속+이야기 옛+이야기 뒷+이야기 <물+약 <알+약 두통+약 감기+약 진통+약 소독+약 수면+약
+        설사+약 탈모+약 피임+약 불+여우 서울+역 유들+유들 이글+이글/이글이글 십+육 백+육 천+육
+        만+육 볼+연필 생+이별 교육+열 향학+열 취업+열 장식+용 의식+용 관상+용 실험+용 비상+용
+        한+양대 학습+용 태평+양 대서양 인도양 불+이익 못+이기 못+잊 홀+연히 홀연 부산+역
     """,
-    "29 다만": "검+열/검열 금+융/금융",
-    "30.3": "베갯+잇 깻+잎 나뭇+잎 도리깻+열 뒷+윷",
+    "29 다만": """
+        이죽+이죽/이죽이죽 야금+야금/야금야금 검+열/검열 욜랑+욜랑/욜랑욜랑 금+융/금융
+    """,
+    "29 붙임 2": """
+        <삼+연대> <일+연대> 스물+여섯 서른+여섯 마흔+여섯 쉰+여섯 예순+여섯 일흔+여섯 여든+여섯
+        아흔+여섯 열+여섯 스물+여덟 서른+여덟 마흔+여덟 쉰+여덟 예순+여덟 일흔+여덟 여든+여덟
+        아흔+여덟 열+여덟
+    """,
+    "29 붙임 2 다만": "<육이오 <삼일'절",
+    "30.1": """
+        깃*발/깃발 깃*대/깃대 빗*길/빗길 빗*속/빗속 빗*방울/빗방울 빗*줄기/빗줄기 빗*소리/빗소리
+        숫*자/숫자 곳*간/곳간 댓*글/댓글 셋*방/셋방 젯*밥/젯밥 장맛*비/장맛비 잇*속/잇속
+        잇*자국/잇자국 봇*짐/봇짐 밧*줄/밧줄 볏*짚/볏짚 볏*단/볏단
+    """,
+    "30.3": """
+        베갯+잇 깻+잎 나뭇+잎 도리깻+열 뒷+윷 뒷+일 훗+일 댓+잎 찻+잎 담뱃+잎 예삿+일 허드렛+일
+        숫+양
+    """,
+    "사전": """
+        <인'기 인'기척/인기척 <인'적> 사'건 회사건물 조'건 <여'건 <요'건 용'건 안'건 <문'건 물'건
+        건물건설 선물건 소비자물'가 선물가게 <원'가> 원'가를 <단'가> 단'가를 평'가 대'가를 대'가로
+        <정'가> <주'가> <주'가가 문'법 헌'법 민'법 형'법 <상'법> <세'법> <용'법> 해'법 편'법
+        <화'법> 기'법 수'법 비'법 <어'법> <탈'법> 불법/불'법 성'격 인'격 주'격 한'자> 한'자로
+        한'자를 한'자어 <문'자 점'자> 천자문 여'권 인'권 정'권 증'권 상'권> 판'권 주'권 이'권
+        채'권 기'권 대'권> 여러권 안'과 내'과 치'과 외'과 소아'과 산부인'과 이비인후'과 피부'과
+        정신'과> 비뇨기'과 국문'과 영문'과 통'증 염'증 현기'증 장'점 단'점 문제'점 <시'점> 시'점에
+        관'점 초'점 평'점 감'점 요'점 정'점 허'점 공통'점 차이'점 소수'점 출발'점 <강'점> 강'점을
+        <이'점> 맹'점 중'점 <원'점> 오'점> 쟁'점 점'수/점수 분수/분'수 함수/함'수 <개'수> <변'수>
+        관건/관'건 효과/효'과 교과/교'과 반값/반'값 안간힘/안간'힘 강약/강+약 영영/영+영
+        의기양양/의기양+양 감언이설/감언+이설 밤이슬/밤+이슬 순이익/순+이익 연이율/연+이율 화'병
+        전염'병 정신'병 피부'병 <성'병> <광'기> <심'적> <심'적인 <공'적으 <공'적인 <사'적인
+        <사'적으 <양'적 질'적 <외'적> <외'적인 <내'적> <내'적인 <전'적으로 <전'적인 <시'적> <광'적
+        <지'적인 초대'장 임명'장 구속+영'장 도전'장 실'권 절대'값 성'과 <산'재> 산'재보험 <영'점>
+        빵'점 골다공'증 일'대일 실'소유 실'시간 갈'수기 물'심양면 당'선권 대'가성 비평가 공부방법
+        기술자료 지하철도
+    """,
 }
 
-#: 제27항: dependent nouns and endings that are tense after the modifier -(으)ㄹ.
-_AFTER_MODIFIER = re.compile(
-    r"(?<=(?P<end>[가-힣])) "
-    r"(?=(?:것|거|게|걸|수|데|바|줄|적)(?:[을를이은도가는에]|[예였]\S*|밖에|입니\S*)?(?!\S))"
-)
-_MODIFIER_ENDING = re.compile(r"(?<=[가-힣])(?=(?:게요|걸요|수록|지라도|지언정)(?![가-힣]))")
-#: 제16항: names of the letters before vowels; 제10항 다만: 넓- as [넙].
-_RESPELLED = (
-    (r"넓(?=[죽둥적])", "넙", "10 다만"),
-    (r"(?<=디)귿(?=[아-잏])", "긋", "16"),
-    (r"(?<=지)읒(?=[아-잏])", "읏", "16"),
-    (r"(?<=치)읓(?=[아-잏])", "읏", "16"),
-    (r"(?<=키)읔(?=[아-잏])", "윽", "16"),
-    (r"(?<=티)읕(?=[아-잏])", "읏", "16"),
-    (r"(?<=피)읖(?=[아-잏])", "읍", "16"),
-    (r"(?<=히)읗(?=[아-잏])", "읏", "16"),
-)
-_SIGNS = re.compile(r"[+|'*=]")
+#: First parts of compounds that end in a ㅅ written for tenseness alone (사이시옷, 제30항 1).
+SAISIOT = """
+    냇 샛 콧 햇 뱃 촛 횟 칫 찻 핏 귓 갯 곗 잿 텃 맷 쳇 윗 뒷 툇 죗 멧 쇳 빨랫 대팻 고갯 고깃
+    나뭇 바닷 가겟 김칫 맥줏 만홧 전셋 최솟 최댓 자릿 머릿 다릿 베갯 어젯 하룻 오랫 기왓 등굣
+    하굣 보랏 무지갯 장밋 막냇 노랫 우윳 연둣 시곗 종잇 갈빗 부싯 모랫 날갯 눈칫 상갓 외갓
+    처갓 잔칫 이삿 세숫 담뱃 아랫 가운뎃 사잇 조갯 낚싯 나잇 순댓 북엇 만둣 선짓 비눗 제삿
+    전깃 소싯 가짓 절댓 근삿 대푯 기댓 수숫 고춧 후춧 바윗 시냇 구둣 단춧 이맛 허릿 존댓 여윳
+    나룻 진돗 부좃 혼삿 뱃 방앗 아랫 시곗
+""".split()  # noqa: SIM905 - a list of 100 quoted words would hide the words
 
-
-def marks(text: str) -> Iterator[Marks]:
-    """Readings of the special joints of ``text``, the standard's first choice first."""
-    fixed: dict[int, Mark] = {}
-    for match in (*_AFTER_MODIFIER.finditer(text), *_MODIFIER_ENDING.finditer(text)):
-        if letters(text[match.start() - 1])[2] == "ㄹ":
-            spaced = text[match.start() : match.end()] == " "
-            fixed[match.end()] = Mark("'", "27" if spaced else "27 붙임")
-    places: list[list[Marks]] = []
-    for start, forms in _found(text):
-        moved = [{start + place: mark for place, mark in form.items()} for form in forms]
-        if len(moved) == 1:
-            fixed.update(moved[0])
-        else:
-            places.append([*moved])
-    for choice in product(*places):
-        reading = dict(fixed)
-        for chosen in choice:
-            reading.update(chosen)
-        yield reading
-
-
-def respellings(text: str) -> Iterator[tuple[int, str, str]]:
-    """Syllables said as if spelled otherwise: position, other spelling, article."""
-    for pattern, syllable, article in _RESPELLED:
-        for match in re.finditer(pattern, text):
-            yield match.start(), syllable, article
-
-
-def vowel_choices(text: str) -> dict[int, str]:
-    """Other vowels that are allowed, by position (제5항 다만 2, 4)."""
-    choices: dict[int, str] = {}
-    for position, ch in enumerate(text):
-        if not is_syllable(ch):
-            continue
-        initial, medial, _ = letters(ch)
-        if medial == "ㅖ" and initial not in {"ㅇ", "ㄹ"}:
-            choices[position] = "ㅔ"
-        elif ch == "의" and position and is_syllable(text[position - 1]):
-            last = not is_syllable(text[position + 1 : position + 2])
-            choices[position] = "ㅣㅔ" if last else "ㅣ"
-    return choices
-
-
-class _Entry(NamedTuple):
-    word: str
-    at_start: bool
-    at_end: bool
-    forms: tuple[Marks, ...]
-
-
-@cache
-def _entries() -> dict[str, tuple[_Entry, ...]]:
-    """Listed words by their first syllable, the longest first."""
-    by_first: dict[str, list[_Entry]] = {}
-    for article, words in WORDS.items():
-        for listed in words.split():
-            forms = listed.strip("<>").split("/")
-            word = _SIGNS.sub("", forms[0])
-            marked = tuple(_marked(form, article) for form in forms)
-            entry = _Entry(word, listed[0] == "<", listed[-1] == ">", marked)
-            by_first.setdefault(word[0], []).append(entry)
-    return {
-        first: tuple(sorted(entries, key=lambda entry: -len(entry.word)))
-        for first, entries in by_first.items()
-    }
-
-
-def _marked(form: str, article: str) -> Marks:
-    found: dict[int, Mark] = {}
-    for match in _SIGNS.finditer(form):
-        found[match.start() - len(found)] = Mark(match.group(), article)  # type: ignore[arg-type]
-    return found
-
-
-def _found(text: str) -> Iterator[tuple[int, tuple[Marks, ...]]]:
-    """Listed words in ``text`` from left to right; one may begin with the last syllable of another."""
-    entries, position = _entries(), 0
-    while position < len(text):
-        step = 1
-        for entry in entries.get(text[position], ()):
-            end = position + len(entry.word)
-            if (
-                text.startswith(entry.word, position)
-                and not (entry.at_start and position and is_syllable(text[position - 1]))
-                and not (entry.at_end and is_syllable(text[end : end + 1]))
-            ):
-                yield position, entry.forms
-                step = max(1, len(entry.word) - 1)
-                break
-        position += step
+#: Words that end in 의 of their own, which is [이] beside [의]; any other final 의 is the particle.
+NOUNS_IN_UI = """
+    주의 강의 회의 협의 정의 동의 합의 논의 문의 거의 창의 결의 건의 항의 심의 편의 유의 예의 성의
+    호의 경의 고의 신의 상의 하의 불의 악의 선의 열의 토의 모의 명의 제의 질의 현의 본의 임의 한의
+    수의 무의 의의 실의 적의 발의 반의 합의 저의 평의 내의 탈의
+""".split()  # noqa: SIM905
