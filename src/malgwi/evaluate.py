@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from lhotse.cut import MonoCut
+from numpy.typing import NDArray
 
 from malgwi import manifest
 from malgwi.text.normalize import NormalizerConfig, normalize
@@ -19,7 +21,10 @@ from malgwi.transcribe import Recogniser, Recognition
 
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
-    """One decoded utterance; the reference is normalised as the run says."""
+    """One decoded utterance; the reference is normalised as the run says.
+
+    ``silent`` says that nothing in it is audible, so that any hypothesis is a hallucination.
+    """
 
     id: str
     speaker: str | None
@@ -27,6 +32,7 @@ class Utterance:
     reference: str
     hypothesis: str
     recognition: Recognition
+    silent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +80,9 @@ class Evaluation:
         return {u.id: u.hypothesis for u in self.utterances}
 
 
+#: Below what speech reaches on any line: 33 of 32,768 in 16-bit samples.
+SILENCE_DBFS = -60.0
+
 #: Utterances read and decoded at a time.
 CHUNK = 256
 
@@ -112,8 +121,10 @@ def evaluate(
         loaded = time.perf_counter()
         recognitions = recogniser.recognise(waveforms)
         load_s, decode_s = load_s + loaded - began, decode_s + time.perf_counter() - loaded
-        for cut, recognition in zip(chunk, recognitions, strict=True):
-            found[cut.id] = _utterance(cut, recognition, text)
+        rate = recogniser.front_end.config.sample_rate_hz
+        for cut, waveform, recognition in zip(chunk, waveforms, recognitions, strict=True):
+            silent = is_silent(waveform, rate)
+            found[cut.id] = _utterance(cut, recognition, text, silent=silent)
         advance(len(chunk))
     speed = Speed(
         audio_s=sum(cut.duration for cut in cuts),
@@ -128,7 +139,29 @@ def evaluate(
     )
 
 
-def _utterance(cut: MonoCut, recognition: Recognition, text: NormalizerConfig) -> Utterance:
+def is_silent(samples: NDArray[np.float32], sample_rate_hz: int) -> bool:
+    """Whether the loudest tenth of a second stays below ``SILENCE_DBFS``.
+
+    Args:
+        samples: [N], of at most ±1.
+        sample_rate_hz: Of the samples.
+
+    >>> noise = np.random.default_rng(0).normal(size=8000).astype(np.float32)
+    >>> is_silent(noise * 1e-4, 8000), is_silent(noise * 1e-2, 8000), is_silent(noise[:0], 8000)
+    (True, False, True)
+    """
+    if not len(samples):
+        return True
+    power = np.square(samples, dtype=np.float64)
+    starts = np.arange(0, len(power), sample_rate_hz // 10)
+    lengths = np.diff(np.append(starts, len(power)))
+    loudest = float((np.add.reduceat(power, starts) / lengths).max())
+    return loudest < 10 ** (SILENCE_DBFS / 10)
+
+
+def _utterance(
+    cut: MonoCut, recognition: Recognition, text: NormalizerConfig, *, silent: bool
+) -> Utterance:
     return Utterance(
         id=cut.id,
         speaker=manifest.speaker(cut),
@@ -136,6 +169,7 @@ def _utterance(cut: MonoCut, recognition: Recognition, text: NormalizerConfig) -
         reference=normalize(manifest.text(cut), text),
         hypothesis=recognition.text,
         recognition=recognition,
+        silent=silent,
     )
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from malgwi.errors import DataError
-from malgwi.metrics.error_kinds import KINDS, classify, error_kinds
+from malgwi.metrics.error_classes import KINDS, classify
+from malgwi.metrics.error_kinds import error_kinds
 from malgwi.metrics.error_rate import utterance_rates
 from malgwi.metrics.grammar import tail_class
 from malgwi.metrics.jamo_confusions import SLOTS, confusions
@@ -17,7 +18,7 @@ from malgwi.metrics.number_words import readings
 from malgwi.metrics.phonology import OF_RULE
 from malgwi.metrics.sound_alignment import align_by_sound
 from malgwi.text.hangul import is_syllable, letters
-from malgwi.text.pronounce import Rule
+from malgwi.text.joint_rules import Rule
 
 #: reference, hypothesis, the kind of every error from left to right.
 CASES = [
@@ -270,6 +271,8 @@ def test_letters_confused_are_those_of_the_substituted_syllables(reference, hypo
         ("학생입니다", "학생이에요", "ending"),
         ("가시는데요", "가는데요", "ending"),
         ("좋은데", "좋은지", "ending"),
+        ("나는", "난", "particle"),
+        ("어제", "어젠", None),
         ("하늘", "하물", None),
         ("나무", "나비", None),
         ("책", "책", None),

@@ -1,5 +1,6 @@
 """The report: what its JSON holds, that its page is safe, small and complete, and its pictures."""
 
+import dataclasses
 import json
 import re
 from base64 import b64decode
@@ -15,9 +16,10 @@ from malgwi import report as report_package
 from malgwi.errors import AudioError, ConfigError
 from malgwi.evaluate import Size, Speed
 from malgwi.metrics.confidence import interval
-from malgwi.metrics.error_rate import SPACE_POLICY, score
+from malgwi.metrics.error_rate import SPACE_POLICY, ErrorRate, score
 from malgwi.report import Limits, Report, Utterance, plot_attention, plot_curves, write_report
-from malgwi.report.breakdown import by_duration
+from malgwi.report.breakdown import breakdown, by_duration
+from malgwi.report.charts import Bar, bars
 from malgwi.report.diff import aligned
 from malgwi.report.figures import attention_png, series
 from malgwi.report.sound import data_address
@@ -136,7 +138,8 @@ def test_nothing_in_a_report_can_act_as_markup(tmp_path):
             duration_s=1.0,
             reference=u.reference,
             hypothesis=u.hypothesis,
-            speaker=ATTACK,
+            speaker=f"{ATTACK}{u.id}",
+            channel=f"{ATTACK}{u.id}",
             attention=np.ones((1, 4), dtype=np.float32),
             tokens=(ATTACK,),
         )
@@ -292,8 +295,116 @@ def test_misplaced_spaces_are_marked_only_if_spaces_are_written():
 
 
 def test_durations_are_pooled_not_averaged():
-    rows = by_duration(made([("가", "나"), ("가나다라마바사아자", "가나다라마바사아자")]))
-    assert [(label, rate.rate, note) for label, rate, note in rows] == [("1 – 2 s", 0.1, "n = 2")]
+    groups = by_duration(made([("가", "나"), ("가나다라마바사아자", "가나다라마바사아자")]))
+    assert [(g.label, g.rate.rate, g.utterances, g.audio_s) for g in groups] == [
+        ("1 – 2 s", 0.1, 2, 3.0)
+    ]
+    assert groups[0].interval.low <= 0.1 <= groups[0].interval.high
+
+
+def utterances_of(report, **columns):
+    """The report with a value an utterance for some columns."""
+    changed = [
+        dataclasses.replace(u, **{name: values[i] for name, values in columns.items()})
+        for i, u in enumerate(report.utterances)
+    ]
+    return dataclasses.replace(report, utterances=changed)
+
+
+def test_groups_hold_each_utterance_once_and_sum_to_the_corpus():
+    pairs = [("가나다라마바", "가나다라마"), ("가나", "가나"), ("가나다", "가라다"), ("", "네")]
+    report = utterances_of(
+        made(pairs), duration_s=[1.0, 2.5, 0.4, 30.0], channel=["gsm", None, "gsm", "wide"]
+    )
+    groups = breakdown(report)
+    assert [group.label for group in groups["duration"]] == [
+        "0 – 1 s",
+        "1 – 2 s",
+        "2 – 3 s",
+        "20 s and more",
+    ]
+    assert [group.label for group in groups["speaking_rate"]] == ["0 – 2", "6 – 7", "7 – 8"]
+    assert [(group.label, group.utterances) for group in groups["channel"]] == [
+        ("gsm", 2),
+        ("wide", 1),
+    ]
+    for name in ("duration", "speaking_rate", "speaker"):
+        assert sum(group.utterances for group in groups[name]) == 4
+        assert sum(group.rate.errors for group in groups[name]) == 3
+        assert sum(group.rate.reference for group in groups[name]) == 11
+
+
+def test_a_single_group_is_not_drawn(tmp_path):
+    one = made([("가나", "가나")] * 2, title="one")
+    assert "By channel" not in " ".join(page_of(one, tmp_path).texts)
+    two = utterances_of(one, channel=["gsm", "wide"])
+    assert "By channel" in " ".join(page_of(two, tmp_path).texts)
+
+
+@pytest.mark.parametrize("high", [0.5, 100.0])
+def test_whiskers_stay_inside_their_track(high):
+    drawn = bars([Bar("a", ErrorRate(6, 4, 0, 0, 10), "n = 1", 0.1, high)])
+    left, width = map(float, re.search(r"left:([\d.]+)%;width:([\d.]+)%", drawn).groups())
+    fill = float(re.search(r'"width:([\d.]+)%', drawn)[1])
+    assert left < fill < left + width <= 100.0
+    assert "whisker" not in bars([Bar("a", ErrorRate(6, 4, 0, 0, 10), "n = 1")])
+
+
+MISTAKES = [
+    ("국물이 정말 좋아요", "궁물이 정말 좋아요"),
+    ("학교에 갔다", "학교 갔다"),
+    ("커피 한 잔", "커피 한 장"),
+]
+
+
+def test_json_holds_kinds_confusions_and_breakdown(tmp_path):
+    record = json.loads(write_report(made(MISTAKES), tmp_path).json.read_text(encoding="utf-8"))
+    kinds = record["error_kinds"]
+    assert kinds["errors"] == 3 == record["scores"]["cer_nospace"]["substitutions"] + 1
+    assert kinds["kinds"]["nasalisation"] == {
+        "count": 1,
+        "share": pytest.approx(1 / 3),
+        "examples": [{"id": "u0", "said": "국물이", "heard": "궁물이"}],
+    }
+    assert kinds["kinds"]["particle"]["count"] == kinds["kinds"]["unexplained"]["count"] == 1
+    assert record["confusions"]["final"]["pairs"] == [
+        {"said": "ㄱ", "heard": "ㅇ", "count": 1},
+        {"said": "ㄴ", "heard": "ㅇ", "count": 1},
+    ]
+    assert list(record["breakdown"]) == ["duration", "speaking_rate", "channel", "speaker"]
+    assert record["breakdown"]["channel"] == []
+    speaker = record["breakdown"]["speaker"][0]
+    assert set(speaker) == {"label", "utterances", "audio_s", "cer_nospace", "interval"}
+
+
+def test_page_draws_kinds_with_examples_and_letters(tmp_path):
+    page = page_of(made(MISTAKES), tmp_path)
+    text = " ".join(page.texts)
+    for expected in (
+        "Nasalisation 비음화",
+        "국물이 → 궁물이",
+        "학교에 → 학교",
+        "1 unexplained (33.3 %)",
+        "Finals 종성",
+        "none of: Hallucination",
+    ):
+        assert expected in text
+    heats = [
+        attrs for tag, attrs in page.tags if tag == "td" and "--heat" in attrs.get("style", "")
+    ]
+    assert len(heats) == 2
+    assert heats[0]["title"] == "ㄱ said, ㅇ heard: 1 of 2 (50.0 %)"
+
+
+def test_without_errors_there_is_nothing_to_classify(tmp_path):
+    text = " ".join(page_of(made([("네 네", "네 네")]), tmp_path).texts)
+    assert "What kind of mistakes" not in text
+    assert "Letters taken for others" not in text
+
+
+def test_text_over_a_silent_recording_is_a_hallucination():
+    report = made([("네", "시청해 주셔서")], silent=True)
+    assert report.kinds.counts["hallucination"] == report.kinds.errors == 6
 
 
 def test_series_passes_over_what_is_no_number_and_averages_down():

@@ -101,7 +101,7 @@ def evaluate_run(
         speed=found.speed,
         size=found.size,
         utterances=[
-            _shown(u, recogniser, cuts[u.id] if u.id in played else None) for u in found.utterances
+            _shown(u, recogniser, cuts[u.id], played=u.id in played) for u in found.utterances
         ],
         curves=_curves(run),
         facts={
@@ -141,7 +141,16 @@ def worst(scores: Scores, count: int) -> set[str]:
     return set(sorted(errors, key=lambda name: -errors[name])[:count])
 
 
-def _shown(decoded: Decoded, recogniser: Recogniser, played: MonoCut | None) -> Utterance:
+def channel_of(cut: MonoCut) -> str | None:
+    """What the manifest calls the channel, else its number where a file has several."""
+    named = (cut.custom or {}).get("channel")
+    if named is not None:
+        return str(named)
+    several = cut.recording is not None and cut.recording.num_channels > 1
+    return f"channel {cut.channel}" if several else None
+
+
+def _shown(decoded: Decoded, recogniser: Recogniser, cut: MonoCut, *, played: bool) -> Utterance:
     """An utterance for the report; attention where it was decoded in one piece."""
     segments = decoded.recognition.segments
     best = segments[0].hypotheses[0] if len(segments) == 1 and segments[0].hypotheses else None
@@ -157,7 +166,9 @@ def _shown(decoded: Decoded, recogniser: Recogniser, played: MonoCut | None) -> 
         reference=decoded.reference,
         hypothesis=decoded.hypothesis,
         speaker=decoded.speaker,
-        audio=None if played is None else recogniser.front_end.cut_waveform(played),
+        channel=channel_of(cut),
+        silent=decoded.silent,
+        audio=recogniser.front_end.cut_waveform(cut) if played else None,
         sample_rate_hz=recogniser.front_end.config.sample_rate_hz,
         attention=matrix,
         tokens=tokens,

@@ -112,14 +112,21 @@ def tail_class(said: str, heard: str) -> Grammar | None:
 
 
 def _particles_differ(a: str, b: str, stem: str) -> bool:
-    if len(stem) < _SHORTEST_STEM or not {a, b} <= _particles():
+    if len(stem) < _SHORTEST_STEM or not {a, b} <= _particles() or _letter_alone(a, b):
         return False
     return not (_like_a_verb(stem) and {a, b} <= _endings())
 
 
 def _endings_differ(a: str, b: str, stem: str) -> bool:
     """Without a stem only where the verb is all ending: 합니다 → 해요."""
-    return {a, b} <= (_endings() if len(stem) >= _SHORTEST_STEM else _light_verbs())
+    if len(stem) < _SHORTEST_STEM:
+        return {a, b} <= _light_verbs()
+    return {a, b} <= _endings() and not _letter_alone(a, b)
+
+
+def _letter_alone(a: str, b: str) -> bool:
+    """One letter against nothing (어제 → 어젠): a misheard final rather than a particle."""
+    return len(a) + len(b) == 1
 
 
 def _like_a_verb(stem: str) -> bool:

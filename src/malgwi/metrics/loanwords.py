@@ -72,7 +72,7 @@ def loanwords(aligned: Aligned) -> Iterator[tuple[int, Literal["loanword"]]]:
 
 def _respelled(aligned: Aligned) -> Iterator[tuple[int, int]]:
     """Stretches where one spelling of a loanword stands against another."""
-    text, places = "", []
+    text, places = "", list[int]()
     for place, column in enumerate(aligned.columns):
         if column.said:
             text, places = text + column.said, [*places, place]

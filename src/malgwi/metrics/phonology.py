@@ -1,9 +1,10 @@
 """Errors that sound right: the hypothesis spells what the reference sounds like, by which rule?
 
 국물 → 궁물 is no mishearing. Both texts are pronounced (``text.pronounce``) with the reference's
-word boundaries; where a substituted syllable then sounds the same on both sides, and leaves its
-correct neighbours sounding the same, the error is phonological, and the rules that shaped the
-differing letter on one side only are what explains it. Four views are tried, the strictest first:
+word boundaries; where a substituted syllable then sounds the same on both sides, and so do its
+correct neighbours and the joint where a letter moved, the error is phonological. What explains it
+are the rules that shaped the differing letter on one side only. Four views are tried, the
+strictest first:
 
 1. words said apart, as in careful speech;
 2. words run together (옷 한 벌 → 오 탄 벌);
@@ -18,13 +19,16 @@ Sources: 표준 발음법 (국립국어원), articles by ``text.pronounce.explai
 weak ㅎ, J. Shin, J. Kiaer & J. Cha, "The Sounds of Korean", Cambridge University Press 2013.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from malgwi.metrics.sound_alignment import Aligned, Column
-from malgwi.text.hangul import FINALS, INITIALS, MEDIALS, compose, is_syllable, letters
-from malgwi.text.pronounce import Rule, explain
+from malgwi.text.hangul import FINALS, INITIALS, MEDIALS, compose, is_syllable
+from malgwi.text.hangul import letters as _letters
+from malgwi.text.joint_rules import Rule
+from malgwi.text.pronounce import explain
 
 Phonological = Literal[
     "palatalisation",
@@ -61,6 +65,7 @@ _MERGED = {"ㅐ": "ㅔ", "ㅒ": "ㅖ", "ㅙ": "ㅞ", "ㅚ": "ㅞ"}
 _COARSE = _MERGED | {"ㅕ": "ㅓ", "ㅢ": "ㅣ", "ㅔ": "ㅣ", "ㅐ": "ㅣ", "ㅒ": "ㅣ", "ㅖ": "ㅣ"}
 _PLAIN = dict(zip("ㄲㄸㅃㅆㅉ", "ㄱㄷㅂㅅㅈ", strict=True))
 _VOICED_FINALS = frozenset({"", "ㄴ", "ㄹ", "ㅁ", "ㅇ"})
+letters = lru_cache(maxsize=1 << 14)(_letters)  # asked a hundred times an utterance
 
 
 @dataclass(frozen=True)
@@ -73,11 +78,11 @@ class _Sound:
 
 @dataclass(frozen=True)
 class _View:
-    """Both texts in one way of speaking, with the place of each column in either."""
+    """Both texts in one way of speaking, with the place of each pronounced column in either."""
 
     said: _Sound
     heard: _Sound
-    places: tuple[tuple[int, int], ...]
+    places: dict[int, tuple[int, int]]
 
 
 def sounds_alike(aligned: Aligned) -> Iterator[tuple[int, Phonological]]:
@@ -89,10 +94,11 @@ def sounds_alike(aligned: Aligned) -> Iterator[tuple[int, Phonological]]:
     """
     left = [place for place in aligned.errors if _may_sound_alike(aligned.columns[place])]
     for linked, weak in ((False, False), (True, False), (True, True)):
-        if not left:
-            return
-        view = _view(aligned, linked=linked, weak=weak)
-        for place in list(left):
+        open_here = [place for place in left if _may_change(aligned, place, linked, weak)]
+        if not open_here:
+            continue
+        view = _view(aligned, open_here, linked=linked, weak=weak)
+        for place in open_here:
             if not _fits(aligned, view, place):
                 continue
             left.remove(place)
@@ -109,36 +115,70 @@ def _may_sound_alike(column: Column) -> bool:
     return _COARSE.get(a, a) == _COARSE.get(b, b)
 
 
+def _may_change(aligned: Aligned, place: int, linked: bool, weak: bool) -> bool:
+    """Whether this view can say anything of the syllable that a stricter one has not said."""
+    if weak:
+        near = aligned.columns[max(0, place - 1) : place + 2]
+        return any(ch and "하" <= ch <= "힣" for c in near for ch in (c.said, c.heard))
+    return not linked or aligned.columns[place].starts_said or aligned.ends_word(place)
+
+
 # --- Both texts, pronounced -------------------------------------------------------------------
 
 
-def _view(aligned: Aligned, *, linked: bool, weak: bool) -> _View:
-    said, heard = _spelled(aligned)
-    places, i, j = [], 0, 0
-    for column in aligned.columns:
-        places.append((i, j))
+def _view(aligned: Aligned, wanted: Iterable[int], *, linked: bool, weak: bool) -> _View:
+    """The words of the wanted places and their neighbours, pronounced; no rule looks further."""
+    words = {aligned.columns[place].word + step for place in wanted for step in (-1, 0, 1)}
+    kept = [place for place, column in enumerate(aligned.columns) if column.word in words]
+    said, heard = _spelled(aligned, kept)
+    places, i, j = {}, 0, 0
+    for place in kept:
+        places[place] = (i, j)
+        column = aligned.columns[place]
         i, j = i + bool(column.said), j + bool(column.heard)
-    return _View(_sound(said, linked, weak), _sound(heard, linked, weak), tuple(places))
+    return _View(_sound(said, linked, weak), _sound(heard, linked, weak), places)
 
 
-def _spelled(aligned: Aligned) -> tuple[str, str]:
-    """Both texts with the reference's word boundaries; inserted text keeps its own."""
+def _spelled(aligned: Aligned, places: Iterable[int]) -> tuple[str, str]:
+    """Both texts with the reference's word boundaries; inserted text keeps its own.
+
+    Two spaces, which no rule crosses, part what is not neighbours.
+    """
     said, heard = "", ""
     pending = False  # a word of the reference has begun and nothing was heard of it yet
-    for column in aligned.columns:
+    before = 0
+    for place in places:
+        column = aligned.columns[place]
+        if place > before + 1:
+            said, heard = f"{said}  ", f"{heard}  "
+        before = place
         pending = pending or column.starts_said
         said += f" {column.said}" if column.starts_said else column.said
         if column.heard:
             apart = pending if column.said else column.starts_heard
-            heard += f" {column.heard}" if apart else column.heard
+            syllable = _with_vowel_said(column)
+            heard += f" {syllable}" if apart else syllable
             pending = pending and not column.said
-    return said.strip(), heard.strip()
+    return said, heard
+
+
+def _with_vowel_said(column: Column) -> str:
+    """What was heard, with the vowel as it was said where the two have merged.
+
+    The word lists of pronunciation know 웬일, not 왠일.
+    """
+    if not (is_syllable(column.said) and is_syllable(column.heard)):
+        return column.heard
+    said, (initial, medial, final) = letters(column.said)[1], letters(column.heard)
+    if said == medial or _MERGED.get(said, said) != _MERGED.get(medial, medial):
+        return column.heard
+    return compose(INITIALS.index(initial), MEDIALS.index(said), FINALS.index(final))
 
 
 def _sound(text: str, linked: bool, weak: bool) -> _Sound:
     if weak:
         text = _without_weak_hieut(text)
-    place_of, syllables = {}, []
+    place_of, syllables = dict[int, int](), list[str]()
     for position, ch in enumerate(text):
         if ch != " ":
             place_of[position] = len(syllables)
@@ -171,16 +211,29 @@ def _without_weak_hieut(text: str) -> str:
 
 
 def _fits(aligned: Aligned, view: _View, place: int) -> bool:
-    """The syllable sounds alike, and so does what it touches of its correct neighbours."""
+    """The syllable sounds alike, and so do the joints that its differing letters belong to."""
     if not _alike(aligned, view, place):
         return False
-    for beside, slot in ((place - 1, 2), (place + 1, 0)):
-        near = aligned.columns[beside] if 0 <= beside < len(aligned.columns) else None
-        if near is not None and near.kind == "hit" and near.said:
-            a, b = _heard_syllables(view, beside)
-            if is_syllable(a) and is_syllable(b) and letters(a)[slot] != letters(b)[slot]:
-                return False
-    return True
+    column = aligned.columns[place]
+    said, heard = letters(column.said), letters(column.heard)
+    return _joint_alike(aligned, view, place - 1, 2, moved=said[0] != heard[0]) and _joint_alike(
+        aligned, view, place + 1, 0, moved=said[2] != heard[2]
+    )
+
+
+def _joint_alike(aligned: Aligned, view: _View, place: int, slot: int, *, moved: bool) -> bool:
+    """Whether the letter beside a substitution sounds alike.
+
+    A correct neighbour must not have changed by it; a letter that has moved to or from a neighbour
+    must be found there, so that neighbour must be no deletion or insertion.
+    """
+    if place not in view.places or not (moved or aligned.columns[place].kind == "hit"):
+        return True
+    column = aligned.columns[place]
+    if not (column.said and column.heard):
+        return column.kind == "hit"
+    a, b = _heard_syllables(view, place)
+    return not (is_syllable(a) and is_syllable(b)) or letters(a)[slot] == letters(b)[slot]
 
 
 def _heard_syllables(view: _View, place: int) -> tuple[str, str]:
@@ -228,8 +281,9 @@ def _kind(aligned: Aligned, view: _View, place: int) -> Phonological | None:
 
 
 def _tense_only(aligned: Aligned, place: int) -> bool:
-    """Inside a word, nothing but a tense initial for a plain one or the reverse."""
+    """Inside a word, behind what is right, only a tense initial for a plain one or the reverse."""
     column = aligned.columns[place]
+    if column.starts_said or not place or aligned.columns[place - 1].kind != "hit":
+        return False
     (a, *said), (b, *heard) = letters(column.said), letters(column.heard)
-    same_rest = said == heard and a != b and _PLAIN.get(a, a) == _PLAIN.get(b, b)
-    return same_rest and not column.starts_said and place > 0
+    return said == heard and a != b and _PLAIN.get(a, a) == _PLAIN.get(b, b)

@@ -10,7 +10,7 @@ import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,19 +47,40 @@ def sortable(rate: ErrorRate) -> float:
     return rate.rate if rate.denominator else 0.0
 
 
-def bars(rows: Sequence[tuple[str, ErrorRate, str]]) -> str:
-    """Horizontal bars, one a row: label, error rate, a note; the longest fills the width."""
-    rates = [rate.rate for _, rate, _ in rows if rate.denominator]
-    longest = max(rates, default=0.0) or 1.0
-    widths = [100 * sortable(rate) / longest for _, rate, _ in rows]
+class Bar(NamedTuple):
+    """One row: label, error rate, a note, and the bounds of the rate's interval, NaN for none."""
+
+    label: str
+    rate: ErrorRate
+    note: str
+    low: float = math.nan
+    high: float = math.nan
+
+
+def bars(rows: Sequence[Bar]) -> str:
+    """Horizontal bars with whiskers, one a row; the longest fills the width.
+
+    A whisker may widen the scale to half as much again as the longest bar, and is cut beyond.
+    """
+    top = max((sortable(row.rate) for row in rows), default=0.0)
+    reach = max((row.high for row in rows if not math.isnan(row.high)), default=0.0)
+    scale = max(top, min(reach, 1.5 * top)) or 1.0
     drawn = (
-        f'<div class="bar"><span class="label">{escape(label)}</span>'
-        f'<span class="track"><span class="fill" style="width:{width:.1f}%">'
-        f'</span></span><span class="value">{percent(rate)}</span>'
-        f'<span class="note">{escape(note)}</span></div>'
-        for (label, rate, note), width in zip(rows, widths, strict=True)
+        f'<div class="bar"><span class="label" title="{escape(row.label)}">{escape(row.label)}'
+        f'</span><span class="track"><span class="fill" '
+        f'style="width:{100 * sortable(row.rate) / scale:.1f}%"></span>{_whisker(row, scale)}'
+        f'</span><span class="value">{percent(row.rate)}</span>'
+        f'<span class="note">{escape(row.note)}</span></div>'
+        for row in rows
     )
     return f'<div class="bars">{"".join(drawn)}</div>'
+
+
+def _whisker(row: Bar, scale: float) -> str:
+    if math.isnan(row.low) or math.isnan(row.high):
+        return ""
+    low, high = (100 * min(max(bound / scale, 0.0), 1.0) for bound in (row.low, row.high))
+    return f'<span class="whisker" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
 
 
 def curves(metrics: Sequence[Mapping[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from malgwi.evaluate import Size, Speed
 from malgwi.metrics.confidence import Interval
+from malgwi.metrics.error_kinds import KindCounts, error_kinds
 from malgwi.metrics.error_rate import Rates, Scores
 
 
@@ -24,6 +26,8 @@ class Utterance:
         reference: As it was counted.
         hypothesis: Likewise.
         speaker: None where unknown.
+        channel: How it was recorded or transmitted; None where unknown.
+        silent: Nothing is audible in it: whatever was recognised is a hallucination.
         audio: A file, or samples [N] with ``sample_rate_hz`` as the model heard them; None if it
             cannot be played.
         sample_rate_hz: Of ``audio`` given as samples.
@@ -38,6 +42,8 @@ class Utterance:
     reference: str
     hypothesis: str
     speaker: str | None = None
+    channel: str | None = None
+    silent: bool = False
     audio: Path | NDArray[np.float32] | None = None
     sample_rate_hz: int = 16_000
     attention: NDArray[np.float32] | None = None
@@ -53,6 +59,12 @@ class Utterance:
             )
 
     @property
+    def characters_per_s(self) -> float:
+        """Speaking rate: characters of the reference, without spaces, a second of recording."""
+        characters = len("".join(self.reference.split()))
+        return characters / self.duration_s if self.duration_s > 0 else 0.0
+
+    @property
     def heard_s(self) -> float:
         """Time that the attention covers: trimmed samples are shorter than the file."""
         if isinstance(self.audio, np.ndarray):
@@ -61,7 +73,10 @@ class Utterance:
 
     def to_dict(self, rates: Rates) -> dict[str, Any]:
         """For JSON, with the utterance's error rates."""
-        shown = ("id", "speaker", "duration_s", "reference", "hypothesis", "score", "confidence")
+        shown = (
+            *("id", "speaker", "channel", "silent", "duration_s"),
+            *("reference", "hypothesis", "score", "confidence"),
+        )
         rates_by_name = {name: rate.to_dict() for name, rate in rates.by_name().items()}
         return {**{name: getattr(self, name) for name in shown}, **rates_by_name}
 
@@ -100,6 +115,15 @@ class Report:
     def rates(self, utterance: Utterance) -> Rates:
         """The error rates of one utterance."""
         return self.scores.utterances[utterance.id]
+
+    @cached_property
+    def kinds(self) -> KindCounts:
+        """What kind each error is; counted once, on first use."""
+        return error_kinds(
+            {u.id: u.reference for u in self.utterances},
+            {u.id: u.hypothesis for u in self.utterances},
+            silent={u.id for u in self.utterances if u.silent},
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The record of report.json: scores as ``malgwi score --json`` has them, and the rest."""

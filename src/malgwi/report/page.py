@@ -1,4 +1,4 @@
-"""The page: rates on top, then where the errors are, training, every utterance, the counting.
+"""The page: rates, kinds of error, where they are, training, every utterance, the counting.
 
 It must stay small enough to send by mail, so the worst utterances come first and only so many are
 listed, played and drawn; the page says how many. Nothing of a transcript can act as markup: all
@@ -15,9 +15,11 @@ from typing import Any
 
 from malgwi.metrics.error_rate import TITLES, ErrorRate, countable
 from malgwi.report import charts, listing
-from malgwi.report.breakdown import by_character, by_duration, by_speaker
+from malgwi.report.breakdown import by_character, where
 from malgwi.report.charts import clock, percent
+from malgwi.report.confusions import heat_maps
 from malgwi.report.contents import Limits, Report, Utterance, plain, speed_record
+from malgwi.report.kinds import kinds
 
 
 def render(report: Report, limits: Limits) -> str:
@@ -26,6 +28,7 @@ def render(report: Report, limits: Limits) -> str:
     Raises:
         AudioError: The audio of an utterance that is to be embedded cannot be read.
     """
+    recording, speakers = where(report, limits)
     folder = files("malgwi") / "data" / "report"
     page, style, script = (
         (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
@@ -39,8 +42,10 @@ def render(report: Report, limits: Limits) -> str:
         cards=_cards(report),
         remark=_remark(report.utterances),
         counts=_counts(report),
-        durations=charts.bars(by_duration(report)),
-        speakers=by_speaker(report, limits),
+        recording=recording,
+        speakers=speakers,
+        kinds=_section("What kind of mistakes", kinds(report.kinds), "kinds-of-error"),
+        heat=_section("Letters taken for others", heat_maps(report.kinds.confusions), "letters"),
         confusions=by_character(report.utterances),
         curves=_section("Training", charts.curves(report.curves), "charts"),
         utterances=listing.utterances(report, limits),

@@ -1,0 +1,103 @@
+"""An audit on the terminal: totals, distributions, suspicions, leakage, and what to know first."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from malgwi.audit import Audit, PartAudit
+from malgwi.audit.ranking import KINDS
+from malgwi.leakage import RELATIONS
+
+_COLOURS = {"error": "bold red", "check": "yellow", "note": "cyan"}
+_QUANTILES = (0.05, 0.5, 0.95)
+#: Rows of the table of distributions: name, decimals.
+_SHOWN = {
+    "duration_s": 1,
+    "characters_per_second": 1,
+    "level_dbfs": 0,
+    "snr_db": 0,
+    "leading_silence_s": 2,
+    "trailing_silence_s": 2,
+    "bandwidth_hz": 0,
+}
+
+
+def show(found: Audit, console: Console) -> None:
+    """Print it; what to know first comes last, where the eye is."""
+    console.print(_totals(found.parts))
+    console.print(_distributions(found.parts))
+    if found.suspicions:
+        console.print(_suspicions(found))
+    if found.leaks:
+        console.print(_leaks(found))
+    for finding in found.findings:
+        colour = _COLOURS[finding.weight]
+        console.print(f"[{colour}]{finding.weight:<5}[/] {escape(finding.text)}")
+    if not found.findings:
+        console.print("nothing stands out")
+
+
+def _table(first: str, *headings: str) -> Table:
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column(first)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _totals(parts: Sequence[PartAudit]) -> Table:
+    table = _table("part", "utterances", "hours", "speakers", "scripts", "characters", "words")
+    for part in parts:
+        totals = part.totals()
+        table.add_row(
+            escape(part.part.name),
+            f"{totals['utterances']:,}",
+            f"{totals['hours']:.2f}",
+            *(f"{totals[name]:,}" for name in ("speakers", "scripts", "characters", "words")),
+        )
+    return table
+
+
+def _distributions(parts: Sequence[PartAudit]) -> Table:
+    table = _table("5 % · median · 95 %", *(escape(part.part.name) for part in parts))
+    for name, digits in _SHOWN.items():
+        rows = [part.distributions[name] for part in parts]
+        if any(row.count for row in rows):
+            cells = (
+                " · ".join(f"{row.quantile(share):.{digits}f}" for share in _QUANTILES)
+                if row.count
+                else "–"
+                for row in rows
+            )
+            table.add_row(name.replace("_", " "), *cells)
+    return table
+
+
+def _suspicions(found: Audit) -> Table:
+    table = _table("suspicious", "utterances")
+    table.add_column("the worst", overflow="ellipsis", no_wrap=True)
+    for suspicion in found.suspicions:
+        kind = KINDS[suspicion.kind]
+        worst = suspicion.suspects[0] if suspicion.suspects else None
+        said = "" if worst is None else f"{worst.facts.id}: {worst.reason}"
+        title = f"[{_COLOURS[kind.weight]}]{kind.title}[/]"
+        table.add_row(title, f"{suspicion.count:,}", escape(said))
+    return table
+
+
+def _leaks(found: Audit) -> Table:
+    table = _table("leakage", *RELATIONS)
+    bound = found.config.max_leakage
+    pairs = list(dict.fromkeys((leak.first, leak.second) for leak in found.leaks))
+    for first, second in pairs:
+        of_pair = (leak for leak in found.leaks if (leak.first, leak.second) == (first, second))
+        shares = {leak.relation: leak.share for leak in of_pair}
+        cells = (
+            f"[bold red]{shares[name]:.1%}[/]" if shares[name] > bound else f"{shares[name]:.1%}"
+            for name in RELATIONS
+        )
+        table.add_row(escape(f"{second} in {first}"), *cells)
+    return table
