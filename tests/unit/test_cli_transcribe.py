@@ -1,4 +1,4 @@
-"""``malgwi transcribe``: what its options do to the text, with a recogniser that always hears one."""
+"""``malgwi transcribe``: what its options do to the text of a recogniser that hears one sentence."""
 
 import json
 from pathlib import Path
