@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "doctor": ("malgwi.cli.doctor:main", "what is installed, what works, what missing things cost"),
     "prepare": ("malgwi.cli.prepare:main", "a corpus, or your own recordings, to a manifest"),
+    "audit": ("malgwi.cli.audit:main", "what is in a corpus, what is suspicious, what parts share"),
     "split": ("malgwi.cli.split:main", "manifests to training and development parts without leaks"),
     "train": ("malgwi.cli.train:run", "train a recogniser by a recipe"),
     "score": ("malgwi.cli.score:main", "error rates of any recogniser's output, with intervals"),

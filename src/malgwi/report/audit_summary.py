@@ -13,15 +13,15 @@ from malgwi.leakage import RELATIONS
 
 _COLOURS = {"error": "bold red", "check": "yellow", "note": "cyan"}
 _QUANTILES = (0.05, 0.5, 0.95)
-#: Rows of the table of distributions: name, decimals.
+#: Rows of the table of distributions: measure → label, decimals.
 _SHOWN = {
-    "duration_s": 1,
-    "characters_per_second": 1,
-    "level_dbfs": 0,
-    "snr_db": 0,
-    "leading_silence_s": 2,
-    "trailing_silence_s": 2,
-    "bandwidth_hz": 0,
+    "duration_s": ("duration, s", 1),
+    "characters_per_second": ("characters/s", 1),
+    "level_dbfs": ("loudness, dBFS", 0),
+    "snr_db": ("signal to noise, dB", 0),
+    "leading_silence_s": ("silence before, s", 2),
+    "trailing_silence_s": ("silence behind, s", 2),
+    "bandwidth_hz": ("bandwidth, Hz", 0),
 }
 
 
@@ -42,7 +42,7 @@ def show(found: Audit, console: Console) -> None:
 
 def _table(first: str, *headings: str) -> Table:
     table = Table(header_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column(first)
+    table.add_column(first, no_wrap=True)
     for heading in headings:
         table.add_column(heading, justify="right")
     return table
@@ -63,7 +63,7 @@ def _totals(parts: Sequence[PartAudit]) -> Table:
 
 def _distributions(parts: Sequence[PartAudit]) -> Table:
     table = _table("5 % · median · 95 %", *(escape(part.part.name) for part in parts))
-    for name, digits in _SHOWN.items():
+    for name, (label, digits) in _SHOWN.items():
         rows = [part.distributions[name] for part in parts]
         if any(row.count for row in rows):
             cells = (
@@ -72,7 +72,7 @@ def _distributions(parts: Sequence[PartAudit]) -> Table:
                 else "–"
                 for row in rows
             )
-            table.add_row(name.replace("_", " "), *cells)
+            table.add_row(label, *cells)
     return table
 
 
