@@ -1,4 +1,4 @@
-"""``malgwi transcribe``: what its options do to the text of a recogniser that hears one sentence."""
+"""``malgwi transcribe``: what its options do to what a recogniser heard."""
 
 import json
 from pathlib import Path

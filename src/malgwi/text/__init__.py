@@ -1,6 +1,6 @@
-"""Korean text: letters, normalisation, numbers as read, pronunciation.
+"""Korean text: letters, normalisation, numbers and names both ways, pronunciation.
 
 One file a subject: ``hangul`` (syllable arithmetic), ``normalize`` (the one road from a raw
-transcript to the text that is trained on and scored), ``numbers`` (digits as read aloud) and
-``pronounce`` (spelling to sound).
+transcript to the text that is trained on and scored), ``numbers`` and ``written_numbers`` (figures
+as read aloud, and back), ``names`` (KBS ↔ 케이비에스) and ``pronounce`` (spelling to sound).
 """
