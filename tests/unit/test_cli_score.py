@@ -1,16 +1,20 @@
 """``malgwi score``: what it prints, and each thing it refuses."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
 from malgwi import cli
-from malgwi.cli.score import KEEP, normalizer_of, read_texts
+from malgwi.cli.score import normalizer_of
 from malgwi.errors import ConfigError, DataError
+from malgwi.metrics.countings import COLUMNS, KEEP, TREATMENTS
 from malgwi.metrics.error_rate import countable
+from malgwi.metrics.passport import references_hash
 from malgwi.text.normalize import NormalizerConfig
+from malgwi.transcripts import read_texts
 
 METRICS = ("cer_nospace", "cer", "wer", "swer", "mer")
 
@@ -36,7 +40,8 @@ def test_json_has_exactly_the_promised_keys(files, capsys):
     ref = files("r.tsv", "a\t커피 한 잔 주세요", "b\t네")
     hyp = files("h.tsv", "b\t네", "a\t커피 한잔 주세요")
     record = json.loads(run(capsys, "--ref", ref, "--hyp", hyp, "--json"))
-    assert set(record) == {*METRICS, "counting", "crr"}
+    beside = {"passport", "intervals", "countings"}
+    assert set(record) == {*METRICS, "counting", "crr", *beside}
     for metric in METRICS:
         assert list(record[metric]) == [
             "rate",
@@ -62,21 +67,138 @@ def test_json_has_exactly_the_promised_keys(files, capsys):
 def test_table_names_every_metric_with_rate_counts_and_interval(files, capsys):
     ref = files("r.tsv", "a\t커피 한 잔 주세요", "b\t네")
     hyp = files("h.tsv", "a\t커피 한장 주세요", "b\t네")
-    printed = run(capsys, "--ref", ref, "--hyp", hyp)
+    printed = run(capsys, "--ref", ref, "--hyp", hyp, "--method", "percentile")
     for expected in ("CER without spaces", "sWER", "12.50 %", "0.00 – 14.29", "CRR 87.50"):
         assert expected in printed
-    assert "2 utterances; intervals by bootstrap over utterances" in printed
+    assert "intervals (percentile), the widest shown above: by utterance (2) 0.00 – 14" in printed
     assert "normaliser: none" in printed
+    assert re.search(r"fingerprint c[0-9a-f]{8}-r[0-9a-f]{8}: ", printed)
 
 
-def test_intervals_over_speakers(files, capsys):
+def test_intervals_by_speaker_and_script_the_widest_first(files, capsys):
+    lines = [f"{i}\t{'가나다라마'[i % 5]}나다라" for i in range(40)]
+    heard = [line[:-1] + "마" * (i % 8 == 0) for i, line in enumerate(lines)]
+    ref, hyp = files("r.tsv", *lines), files("h.tsv", *heard)
+    speakers = files("s.tsv", *(f"{i}\tspeaker-{i % 8}" for i in range(40)), "x\tpark")
+    args = ("--ref", ref, "--hyp", hyp, "--json")
+    by_text = json.loads(run(capsys, *args))["intervals"]["cer_nospace"]
+    assert {by_text["by"], *(i["by"] for i in by_text["narrower"])} == {"utterance", "script"}
+    found = json.loads(run(capsys, *args, "--speakers", speakers))["intervals"]["cer_nospace"]
+    kinds = [found["by"], *(i["by"] for i in found["narrower"])]
+    assert set(kinds) == {"utterance", "script", "speaker", "speaker and script"}
+    widths = [i["high"] - i["low"] for i in (found, *found["narrower"])]
+    assert widths == sorted(widths, reverse=True)
+    only = json.loads(run(capsys, *args, "--speakers", speakers, "--by", "speaker"))
+    found = only["intervals"]["cer"]
+    assert {found["by"], *(i["by"] for i in found["narrower"])} == {"utterance", "speaker"}
+
+
+def test_an_utterance_without_speaker_is_named(files, capsys):
     ref = files("r.tsv", "a\t가", "b\t나", "c\t다")
-    speakers = files("s.tsv", "a\tkim", "b\tkim", "c\tlee", "d\tpark")
-    printed = run(capsys, "--ref", ref, "--hyp", ref, "--speakers", speakers)
-    assert "over 2 speakers" in printed
     with pytest.raises(SystemExit):
         run(capsys, "--ref", ref, "--hyp", ref, "--speakers", files("t.tsv", "a\tkim"))
     assert "2 of 3 utterances have no speaker, the first is 'b'" in capsys.readouterr().err
+
+
+def test_clusters_come_from_keys_of_the_reference_or_from_a_manifest(files, capsys):
+    lines = [
+        {"id": str(i), "text": "가나" * (i + 1), "speaker": f"s{i % 3}", "room": "가나"[i % 2]}
+        for i in range(12)
+    ]
+    ref = files("r.jsonl", *map(json.dumps, lines))
+    kinds = units_by_kind(run(capsys, "--ref", ref, "--hyp", ref, "--json", "--by", "room"))
+    assert kinds == {"utterance": 12, "room": 2}
+    cuts = [cut(line, custom={"part": "dev" if i < 6 else "test"}) for i, line in enumerate(lines)]
+    manifest, plain = (
+        files("cuts.jsonl", *map(json.dumps, cuts)),
+        files("r.tsv", *(f"{line['id']}\t{line['text']}" for line in lines)),
+    )
+    args = ("--ref", plain, "--hyp", plain, "--json", "--manifest", manifest)
+    assert units_by_kind(run(capsys, *args)) == {"utterance": 12, "speaker": 3}
+    asked = units_by_kind(run(capsys, *args, "--by", "part"))
+    assert asked == {"utterance": 12, "part": 2}
+    with pytest.raises(SystemExit):
+        run(capsys, *args, "--by", "dialect")
+    assert "--by dialect: nothing says the dialect" in capsys.readouterr().err
+
+
+def units_by_kind(printed):
+    found = json.loads(printed)["intervals"]["cer"]
+    return {
+        i["by"]: i["units"] for i in (found, *found.get("narrower", ())) if " and " not in i["by"]
+    }
+
+
+def cut(line, **more):
+    """A Lhotse cut as a manifest writes it, without a recording."""
+    said = {"id": line["id"], "text": line["text"], "speaker": line["speaker"]}
+    said |= {"recording_id": line["id"], "start": 0, "duration": 1.0, "channel": 0}
+    base = {"id": line["id"], "start": 0, "duration": 1.0, "channel": 0, "type": "MonoCut"}
+    return {**base, "supervisions": [said], **more}
+
+
+# --- every counting ---------------------------------------------------------------------------
+
+
+def figures(record):
+    return {(f["text"], f["metric"], f["average"]): f["rate"] for f in record["countings"]}
+
+
+def test_every_counting_stands_side_by_side(files, capsys):
+    ref = files("r.tsv", "a\t아/ (3시)/(세 시)에, 커피!", "b\t네 네")
+    hyp = files("h.tsv", "a\t아 세 시에 커피", "b\t네네")
+    record = json.loads(run(capsys, "--ref", ref, "--hyp", hyp, "--json"))
+    found = figures(record)
+    assert set(found) == {
+        (text, metric, average)
+        for text in TREATMENTS
+        for metric in COLUMNS
+        for average in ("corpus", "mean")
+    }
+    for metric in METRICS:  # without --normalize the main figures are those of the text as written
+        assert found["nfc", metric, "corpus"] == record[metric]["rate"]
+    assert found["pronunciation_no_punctuation", "cer_nospace", "corpus"] == 0.0
+    assert found["spelling_no_punctuation", "cer_nospace", "corpus"] == 1 / 8  # 3 for 세
+    assert found["pronunciation", "cer_nospace", "corpus"] == 2 / 10  # the comma and the mark
+    assert found["pronunciation_no_punctuation", "cer", "mean"] == pytest.approx((0 + 1 / 3) / 2)
+    plain = files("p.tsv", "a\t네 네")
+    shorter = json.loads(run(capsys, "--ref", plain, "--hyp", plain, "--json"))
+    assert not any(text.startswith("spelling") for text, _, _ in figures(shorter))
+
+
+def test_a_published_figure_finds_its_counting(files, capsys):
+    ref = files("r.tsv", "a\t커피, 한 잔 주세요.", "b\t네")
+    hyp = files("h.tsv", "a\t커피 한장 주세요", "b\t네")
+    args = ("--ref", ref, "--hyp", hyp, "--match", "0.125")
+    match = json.loads(run(capsys, *args, "--json"))["match"]
+    assert match["rate"] == 0.125
+    nearest = match["nearest"][0]
+    assert (nearest["rate"], nearest["metric"]) == (0.125, "cer_nospace")
+    assert nearest["text"] == "no_punctuation"
+    printed = run(capsys, *args)
+    after = printed.split("nearest to 12.50 %:\n")[1].splitlines()[0]
+    assert after.split("  ")[-1].startswith("CER without spaces, over the corpus")
+
+
+def test_other_countings_can_be_left_out(files, capsys):
+    ref = files("r.tsv", "a\t네")
+    record = json.loads(run(capsys, "--ref", ref, "--hyp", ref, "--json", "--countings", "no"))
+    assert "countings" not in record
+    assert "as others count" not in run(capsys, "--ref", ref, "--hyp", ref, "--countings", "no")
+
+
+def test_passport_names_references_and_counting(files, capsys):
+    ref = files("r.tsv", "a\t 네  네", "b\t응")
+    args = ("--ref", ref, "--hyp", ref, "--json")
+    passport = json.loads(run(capsys, *args))["passport"]
+    assert passport["references"] == {
+        "hash": references_hash([("b", "응"), ("a", "네 네")]),
+        "utterances": 2,
+    }
+    assert (passport["punctuation"], passport["view"]) == ("counted", "as written")
+    other = json.loads(run(capsys, *args, "--normalize", "punctuation=drop"))["passport"]
+    assert other["fingerprint"] != passport["fingerprint"]
+    assert other["references"] == passport["references"]
 
 
 def test_jsonl_equals_tsv(files):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 from rich.console import Console
@@ -39,7 +39,7 @@ def main(
     manifest: Path | None = None,
     speakers: Path | None = None,
     by: tuple[str, ...] | None = None,
-    countings: bool | None = None,
+    countings: Literal["auto", "yes", "no"] = "auto",
     match: float | None = None,
     method: Method = "bootstrap_t",
     resamples: int = 2000,
@@ -77,7 +77,8 @@ def main(
         by: What intervals resample besides utterances: speaker, script, channel, any custom fact
             of the manifest, any key of a JSON-lines ref. Speaker and script if not given, as far
             as known.
-        countings: Also count as others do; on unless there are more than 100,000 utterances.
+        countings: Also count as others do; "auto" does unless there are more than 100,000
+            utterances.
         match: A published rate, such as 0.0733: say which counting comes nearest.
         method: Of the intervals; "percentile" is the customary one, too narrow with few speakers.
         resamples: Test sets drawn for the 95 % intervals.
@@ -86,11 +87,12 @@ def main(
     references, hypotheses = read_texts(ref), read_texts(hyp)
     if not references:
         raise DataError(f"{ref} holds no utterance: there is nothing to score")
-    if countings is None:
-        countings = match is not None or len(references) <= COUNTINGS_UP_TO
+    as_others = countings == "yes" or match is not None
+    if countings == "auto":
+        as_others |= len(references) <= COUNTINGS_UP_TO
     config = BootstrapConfig(resamples=resamples, seed=seed, method=method)
     groups = clusters(references, ref=ref, manifest=manifest, speakers=speakers, by=by)
-    scored = tally(references, hypotheses, normalizer_of(normalize), figures=countings)
+    scored = tally(references, hypotheses, normalizer_of(normalize), figures=as_others)
     intervals = {name: widest(scored.units(name), groups, config) for name in SPACE_POLICY}
     if json:
         record = score_json(scored, intervals, match)
@@ -100,7 +102,7 @@ def main(
     console = Console(highlight=False)
     console.print(score_tables.rates(scored.corpus, intervals))
     _print(console, score_tables.summary(scored, intervals, empty))
-    if countings:
+    if as_others:
         console.print(score_tables.countings(scored.figures))
         lines = score_tables.conventions(scored.figures)
         lines += [] if match is None else score_tables.matches(scored.figures, match)
