@@ -87,6 +87,7 @@ CASES = [
     ("집에서 잤다", "집에 잤다", "particle"),
     ("나는 몰라", "난 몰라", "particle particle"),
     ("우리 간다", "우리는 간다", "particle"),
+    ("사람들의 집", "사람들이 집", "particle"),
     ("서울까지 가요", "서울부터 가요", "particle particle"),
     # 어미
     ("벌써 갔어요", "벌써 갔어", "ending"),

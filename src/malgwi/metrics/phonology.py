@@ -251,14 +251,15 @@ def _alike(aligned: Aligned, view: _View, place: int) -> bool:
 
 
 def _licensed(aligned: Aligned, place: int, initial: str) -> bool:
-    """제5항 다만 2, 4: ㅖ as ㅔ but in 예, 례; 의 inside a word as 이, the particle 의 as 에."""
+    """제5항 다만 2, 4: ㅖ as ㅔ but in 예, 례; 의 inside a word as 이, at its end as 에."""
     column = aligned.columns[place]
     vowels = {letters(column.said)[1], letters(column.heard)[1]}
     if "ㅖ" in vowels:
         return bool(vowels & {"ㅔ", "ㅐ"}) and initial not in {"ㅇ", "ㄹ"}
+    syllables, at_end = {column.said, column.heard}, aligned.ends_word(place)
     if vowels == {"ㅢ", "ㅣ"}:
-        return not column.starts_said
-    return {column.said, column.heard} == {"의", "에"} and aligned.ends_word(place)
+        return not column.starts_said and not (at_end and syllables == {"의", "이"})
+    return at_end and syllables == {"의", "에"}
 
 
 def _kind(aligned: Aligned, view: _View, place: int) -> Phonological | None:
