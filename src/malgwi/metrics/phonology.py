@@ -63,6 +63,12 @@ _SLOTS = ("initial", "medial", "final")
 _MERGED = {"ㅐ": "ㅔ", "ㅒ": "ㅖ", "ㅙ": "ㅞ", "ㅚ": "ㅞ"}
 #: Vowels that can sound alike at all: what differs here need not be pronounced.
 _COARSE = _MERGED | {"ㅕ": "ㅓ", "ㅢ": "ㅣ", "ㅔ": "ㅣ", "ㅐ": "ㅣ", "ㅒ": "ㅣ", "ㅖ": "ㅣ"}
+#: Consonant → where it is made; ㅇ, ㅎ and double finals may be or become anything.
+_PLACE = {
+    **dict.fromkeys("ㄱㄲㅋ", "velar"),
+    **dict.fromkeys("ㄴㄷㄸㄹㅅㅆㅈㅉㅊㅌ", "alveolar"),
+    **dict.fromkeys("ㅁㅂㅃㅍ", "labial"),
+}
 _PLAIN = dict(zip("ㄲㄸㅃㅆㅉ", "ㄱㄷㅂㅅㅈ", strict=True))
 _VOICED_FINALS = frozenset({"", "ㄴ", "ㄹ", "ㅁ", "ㅇ"})
 letters = lru_cache(maxsize=1 << 14)(_letters)  # asked a hundred times an utterance
@@ -111,8 +117,15 @@ def sounds_alike(aligned: Aligned) -> Iterator[tuple[int, Phonological]]:
 def _may_sound_alike(column: Column) -> bool:
     if not (is_syllable(column.said) and is_syllable(column.heard)):
         return False
-    a, b = letters(column.said)[1], letters(column.heard)[1]
-    return _COARSE.get(a, a) == _COARSE.get(b, b)
+    (a, vowel, final), (b, other, last) = letters(column.said), letters(column.heard)
+    if _COARSE.get(vowel, vowel) != _COARSE.get(other, other):
+        return False
+    return _same_place(a, b) and _same_place(final, last)
+
+
+def _same_place(a: str, b: str) -> bool:
+    """Whether a rule could turn one into the other: none changes lips into tongue."""
+    return a not in _PLACE or b not in _PLACE or _PLACE[a] == _PLACE[b]
 
 
 def _may_change(aligned: Aligned, place: int, linked: bool, weak: bool) -> bool:
