@@ -5,7 +5,9 @@
     python benchmarks/lessons.py --table                          only write the table again
 
 Every variant trains as long as the baseline (equal epochs, unless ``--budget``) and is searched
-by the same attention beam without CTC, as the team decoded. What exists under ``--out`` is not
+by the same attention beam without CTC, as the team decoded; ``--search joint`` compares by the
+beam with CTC's say instead, for corpora on which the attention model alone has learnt nothing
+that could be compared. What exists under ``--out`` is not
 measured again, and a training run that was killed goes on from its last checkpoint.
 
 The surprising choice: texts are scored as the *baseline* cleans them, on both sides. A model
@@ -61,6 +63,7 @@ class Options:
         budget: Wall-clock time of every training run instead, such as 3m.
         seeds: How many seeds; errors are summed over them.
         only: Names of variants; the baseline is added.
+        search: What the variants are compared by: the attention model's beam, or the joint one.
         out: Where runs and results lie; runs/lessons-NAME by default.
         experiments: The document that holds the table.
         table: Only write the table from the results that exist.
@@ -74,6 +77,7 @@ class Options:
     budget: str | None = None
     seeds: int = 1
     only: tuple[str, ...] = ()
+    search: Literal["attention", "joint"] = "attention"
     out: Path | None = None
     experiments: Path = Path("docs/experiments.md")
     table: bool = False
@@ -112,6 +116,7 @@ def prepare(options: Options, name: str, folder: Path) -> Ablation:
         recipe=recipe_name,
         end=("budget", options.budget) if options.budget else ("epochs", str(epochs)),
         config=to_yaml(base),
+        search=options.search,
         utterances=tuple(fingerprint(part) for part in (data.train, data.dev, data.test)),
         test_speakers=tuple((cut.id, speaker(cut)) for cut in data.test),
         test_shared=shared([*data.train, *data.dev], data.test),
@@ -124,7 +129,13 @@ def prepare(options: Options, name: str, folder: Path) -> Ablation:
             f"{folder} holds results of other settings ({differing} differ): give the same ones, "
             "or another --out"
         )
-    return Ablation(base=base, data=data, folder=folder, say=lambda text: print(text, flush=True))
+    return Ablation(
+        base=base,
+        data=data,
+        folder=folder,
+        search=options.search,
+        say=lambda text: print(text, flush=True),
+    )
 
 
 def read_data(given: Sequence[str]) -> Data:

@@ -7,6 +7,7 @@ from pathlib import Path
 from lessons_results import Result, Scored, Training, made_now, scored, shared
 from lessons_variants import (
     BASELINE,
+    COMPARED,
     SEARCHED,
     TRAINED,
     Choose,
@@ -47,13 +48,16 @@ class Ablation:
     base: RunConfig
     data: Data
     folder: Path
+    search: str
     say: Say
 
 
 def measure(ablation: Ablation, name: str, seed: int) -> Result:
     """One variant at one seed."""
     base = replace(ablation.base, trainer=replace(ablation.base.trainer, seed=seed))
-    reason = not_applicable(name, base) or nothing_to_clean(name, base, ablation.data)
+    reason = not_applicable(name, base, ablation.search) or nothing_to_clean(
+        name, base, ablation.data
+    )
     if reason:
         return Result(name=name, seed=seed, changed=(), made=made_now(), not_measured=reason)
     if name in TRAINED:
@@ -81,7 +85,8 @@ def measure_trained(ablation: Ablation, base: RunConfig, name: str) -> Result:
     train_cuts, dev_cuts = parts(ablation.data, variant, seed)
     built, state = trained(ablation.folder, name, seed, config, (train_cuts, dev_cuts))
     recogniser = load_recogniser(run_folder(ablation.folder, name, seed))
-    searches = {"beam": attention_beam, "greedy": greedy}
+    compared = COMPARED[ablation.search]
+    searches = {"beam": compared, "greedy": greedy}
     if config.model.ctc:
         searches |= {"ctc": ctc_greedy, "joint": joint_beam}
     test = {
@@ -94,7 +99,7 @@ def measure_trained(ablation: Ablation, base: RunConfig, name: str) -> Result:
         changed=tuple(changes(base, config)),
         made=made_now(),
         test=test,
-        dev=decoded(recogniser, dev_cuts, base, attention_beam),
+        dev=decoded(recogniser, dev_cuts, base, compared),
         training=Training(
             minutes=state.elapsed_s / 60,
             updates=state.step,

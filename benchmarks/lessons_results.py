@@ -124,6 +124,7 @@ class Settings:
         recipe: The baseline's.
         end: ``epochs`` or ``budget`` and its value, as on the command line.
         config: The baseline's configuration as YAML.
+        search: ``attention`` or ``joint``: the beam search that variants are compared by.
         utterances: A hash of each part's ids and texts.
         test_speakers: (utterance, speaker) of the test part.
         test_shared: What the test part has in common with training and development.
@@ -134,6 +135,7 @@ class Settings:
     recipe: str
     end: tuple[str, str]
     config: str
+    search: str
     utterances: tuple[str, ...]
     test_speakers: tuple[tuple[str, str], ...]
     test_shared: Shared

@@ -233,6 +233,7 @@ def _origin(settings: Settings, results: Sequence[Result]) -> str:
     """Command, machine, date and version."""
     flag, value = settings.end
     words = ["--data", *settings.data, "--name", settings.name, "--recipe", settings.recipe]
+    words += ["--search", settings.search] if settings.search != "attention" else []
     seeds = len({result.seed for result in results})
     command = shlex.join([*words, f"--{flag}", value, "--seeds", str(seeds)])
     made = [result.made for result in results]
@@ -250,7 +251,7 @@ def _method(settings: Settings, baseline: Row) -> str:
         utterances=len(settings.test_speakers),
         speakers=len({speaker for _, speaker in settings.test_speakers}),
         characters=characters,
-        beams=BEAMS,
+        decoding=_DECODING[settings.search].format(beams=BEAMS),
         leak=f"{leak.speakers} of its {leak.of_speakers} speakers and {leak.scripts} of its "
         f"{leak.of_scripts} sentences",
     )
@@ -258,12 +259,18 @@ def _method(settings: Settings, baseline: Row) -> str:
 
 _METHOD = """\
 CER without spaces, in %, on one test part for all: {utterances:,} utterances, {characters:,} \
-characters, {speakers} speakers; training and development contain {leak}. Decoded by attention \
-beam search ({beams} beams, no CTC). References are cleaned as in the baseline whatever a variant \
+characters, {speakers} speakers; training and development contain {leak}. Decoded by \
+{decoding}. References are cleaned as in the baseline whatever a variant \
 trained on, and so is every hypothesis before it is scored. Each difference is to the baseline, in \
 points, on the same utterances. Brackets are 95 % bootstrap intervals, the wider of resampling \
 speakers and utterances: how far another test set would move the figure, not how far another \
-training would. Rows from `greedy` on search the baseline's model."""
+training would."""
+
+_DECODING = {
+    "attention": "attention beam search ({beams} beams, no CTC; rows from `greedy` on search the "
+    "baseline's model otherwise)",
+    "joint": "joint beam search ({beams} beams, the attention model and CTC)",
+}
 
 _CHANCE = " How far another training may move it, `another_seed` shows by one example a seed."
 

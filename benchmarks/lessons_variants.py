@@ -73,6 +73,10 @@ def joint_beam(config: DecodingConfig) -> DecodingConfig:
     return replace(config, method="beam", beam=beam)
 
 
+#: What the variants are compared by: name → search
+COMPARED: dict[str, Search] = {"attention": attention_beam, "joint": joint_beam}
+
+
 def greedy(config: DecodingConfig) -> DecodingConfig:
     """The attention model's best unit at each step."""
     return replace(attention_beam(config), method="attention")
@@ -178,11 +182,13 @@ LABELS: dict[str, str] = {
 }
 
 
-def not_applicable(name: str, base: RunConfig) -> str | None:
+def not_applicable(name: str, base: RunConfig, search: str = "attention") -> str | None:
     """Why this recipe cannot show what the variant costs; None if it can."""
     listener = base.model.listener
-    if name == "beam_joint" and not base.model.ctc:
+    if (name == "beam_joint" or search == "joint") and not base.model.ctc:
         return "the recipe's model has no CTC output"
+    if name in SEARCHED and search == "joint":
+        return "a search of the attention model alone, where the joint one is compared"
     if name == "uniform_init" and not (listener.layer_norm or listener.front == "conv"):
         return "the recipe's model has no norms, whose scale and shift the fault was about"
     variant = TRAINED.get(name)

@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import pad_sequence
 from malgwi.augment import SpecAugmentConfig, spec_augment, speed_perturb
 from malgwi.errors import ConfigError, DataError
 from malgwi.features import FrontEnd
+from malgwi.nonspeech import nonspeech
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class BatchConfig:
             change from epoch to epoch, at a little more padding.
         curriculum_epochs: Epochs in which batches come short to long (SortaGrad, Deep Speech 2).
         accumulate: Batches whose gradients are added up before a step.
+        nonspeech_share: Sounds without speech and with an empty reference, for each utterance
+            (`malgwi.nonspeech`); 0.03 adds three to a hundred, new ones every epoch.
     """
 
     max_batch_s: float = 120.0
@@ -45,6 +48,7 @@ class BatchConfig:
     length_jitter_s: float = 0.4
     curriculum_epochs: int = 0
     accumulate: int = 1
+    nonspeech_share: float = 0.0
 
     def __post_init__(self) -> None:
         positive = ("max_batch_s", "max_batch_size", "max_utterance_s", "accumulate")
@@ -53,6 +57,8 @@ class BatchConfig:
                 raise ConfigError(f"batches.{name} is {getattr(self, name)}: it must be positive")
         if not self.speeds or min(self.speeds) <= 0:
             raise ConfigError(f"batches.speeds is {self.speeds}: give one or more positive factors")
+        if not 0 <= self.nonspeech_share <= 1:
+            raise ConfigError(f"batches.nonspeech_share is {self.nonspeech_share}, want 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +87,9 @@ class Batch:
         return replace(self, **{name: getattr(self, name).to(device) for name in tensors})
 
 
-Draw = tuple[int, float]  # index of an example and its speed
+#: Index of an example and its speed. Indices past the examples are sounds without speech, no two
+#: of a run alike.
+Draw = tuple[int, float]
 
 
 class Batches:
@@ -120,36 +128,70 @@ class Batches:
     def plan(self, epoch: int) -> list[list[list[Draw]]]:
         """The steps of an epoch; each is a list of batches, each a list of draws."""
         random = np.random.default_rng((self.seed, epoch))
-        speeds = random.choice(np.array(self.config.speeds), len(self.examples))
-        jitter = random.normal(0.0, self.config.length_jitter_s, len(self.examples))
-        lengths = np.array([e.duration_s for e in self.examples]) / speeds
-        batches = self._pack(np.argsort(lengths + jitter, kind="stable"), lengths, speeds)
+        draws = self._speech(random) + self._nonspeech(epoch)
+        jitter = random.normal(0.0, self.config.length_jitter_s, len(draws))
+        lengths = np.array([self.duration_s(index) / speed for index, speed in draws])
+        batches = self._pack(draws, lengths, np.argsort(lengths + jitter, kind="stable"))
         if epoch >= self.config.curriculum_epochs:
             batches = [batches[i] for i in random.permutation(len(batches))]
         size = self.config.accumulate
         return [batches[i : i + size] for i in range(0, len(batches), size)]
 
+    def _speech(self, random: np.random.Generator) -> list[Draw]:
+        """Every example once."""
+        speeds = random.choice(np.array(self.config.speeds), len(self.examples))
+        return list(enumerate(speeds.tolist()))
+
+    def _nonspeech(self, epoch: int) -> list[Draw]:
+        """The epoch's own sounds without speech."""
+        count = round(self.config.nonspeech_share * len(self.examples))
+        first = len(self.examples) + epoch * count
+        return [(index, 1.0) for index in range(first, first + count)]
+
+    def duration_s(self, index: int) -> float:
+        """Of a draw's audio before its speed changes.
+
+        Sounds without speech last as long as utterances do, or the length would give them away.
+        """
+        if index < len(self.examples):
+            return self.examples[index].duration_s
+        random = np.random.default_rng((self.seed, index, 0))
+        return self.examples[int(random.integers(len(self.examples)))].duration_s
+
     def _pack(
-        self, order: NDArray[np.intp], lengths: NDArray[np.float64], speeds: NDArray[np.float64]
+        self, draws: Sequence[Draw], lengths: NDArray[np.float64], order: NDArray[np.intp]
     ) -> list[list[Draw]]:
         batches: list[list[Draw]] = []
         current: list[Draw] = []
         longest = 0.0
-        for index in order.tolist():
-            longest = max(longest, float(lengths[index]))
+        for place in order.tolist():
+            longest = max(longest, float(lengths[place]))
             full = longest * (len(current) + 1) > self.config.max_batch_s
             if current and (full or len(current) >= self.config.max_batch_size):
                 batches.append(current)
-                current, longest = [], float(lengths[index])
-            current.append((index, float(speeds[index])))
+                current, longest = [], float(lengths[place])
+            current.append(draws[place])
         return [*batches, current]
+
+    def _drawn(self, index: int) -> tuple[Example, NDArray[np.float32]]:
+        """A draw's example and samples."""
+        if index < len(self.examples):
+            example = self.examples[index]
+            return example, self.audio[example.id]
+        rate = self.front_end.config.sample_rate_hz
+        duration_s = self.duration_s(index)
+        random = np.random.default_rng((self.seed, index, 1))
+        name = f"nonspeech {index - len(self.examples)}"
+        sound = nonspeech(round(duration_s * rate), rate, random)
+        return Example(id=name, duration_s=duration_s, tokens=()), sound
 
     def load(self, draws: Sequence[Draw], generator: torch.Generator) -> Batch:
         """Read, perturb, extract and mask one batch; ``generator`` draws the masks."""
-        examples = [self.examples[index] for index, _ in draws]
+        drawn = [self._drawn(index) for index, _ in draws]
+        examples = [example for example, _ in drawn]
         waveforms = [
-            torch.from_numpy(speed_perturb(self.audio[example.id], speed))
-            for example, (_, speed) in zip(examples, draws, strict=True)
+            torch.from_numpy(speed_perturb(audio, speed))
+            for (_, audio), (_, speed) in zip(drawn, draws, strict=True)
         ]
         samples = torch.tensor([len(w) for w in waveforms])
         features, lengths = self.front_end(pad_sequence(waveforms, batch_first=True), samples)

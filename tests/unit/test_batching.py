@@ -116,3 +116,22 @@ def test_masks_follow_the_generator() -> None:
 def test_nothing_to_train_on_is_an_error() -> None:
     with pytest.raises(DataError, match="no utterance"):
         make([], BatchConfig())
+
+
+def test_sounds_without_speech_come_anew_every_epoch_with_nothing_to_write() -> None:
+    config = BatchConfig(max_batch_s=30.0, nonspeech_share=0.2)
+    made = make([1.0 + i / 20 for i in range(40)], config)
+    drawn = [
+        [index for step in made.plan(e) for batch in step for index, _ in batch if index >= 40]
+        for e in range(3)
+    ]
+    assert [len(indices) for indices in drawn] == [8, 8, 8]
+    assert len({index for indices in drawn for index in indices}) == 24
+    durations = {example.duration_s for example in made.examples}
+    assert {made.duration_s(index) for indices in drawn for index in indices} <= durations
+    loaded = made.load([(0, 1.0), (drawn[1][0], 1.0)], torch.Generator().manual_seed(0))
+    again = made.load([(drawn[1][0], 1.0)], torch.Generator().manual_seed(0))
+    assert loaded.token_lengths.tolist() == [2, 0]
+    assert loaded.ids[1] == again.ids[0] == f"nonspeech {drawn[1][0] - 40}"
+    assert again.tokens.shape == (1, 0)
+    assert torch.isfinite(again.features).all()

@@ -230,6 +230,29 @@ def test_every_variant_is_measured_or_says_why_not(measured: Options) -> None:
     assert result(measured, "beam_joint").test["beam"] == baseline.test["joint"]
 
 
+def test_compared_by_the_joint_search(
+    toy: tuple[str, ...], tmp_path: Path, tiny_recipe: None
+) -> None:
+    options = Options(
+        data=toy,
+        name="tones",
+        recipe="telephone",
+        epochs=1,
+        only=("beam_unsorted",),
+        search="joint",
+        out=tmp_path / "out",
+        experiments=tmp_path / "experiments.md",
+        threads=1,
+    )
+    main(options)
+    baseline = result(options, "baseline")
+    assert baseline.test["beam"] == baseline.test["joint"]
+    assert "attention model alone" in str(result(options, "beam_unsorted").not_measured)
+    text = options.experiments.read_text(encoding="utf-8")
+    assert "--search joint" in text
+    assert "joint beam search (8 beams" in text
+
+
 def test_the_document_holds_every_row(measured: Options) -> None:
     text = measured.experiments.read_text(encoding="utf-8")
     for name in ("baseline", *ONLY, *SEARCHES):
@@ -363,6 +386,7 @@ SETTINGS = Settings(
     recipe="telephone",
     end=("epochs", "20"),
     config="",
+    search="attention",
     utterances=("1", "2", "3"),
     test_speakers=SPEAKERS,
     test_shared=Shared(speakers=0, of_speakers=4, scripts=0, of_scripts=40),

@@ -30,7 +30,7 @@ def quick() -> RunConfig:
             num_time_masks=4,
             max_time_fraction=0.2,
         ),
-        batches=BatchConfig(max_batch_s=80.0, speeds=(0.9, 1.0, 1.1)),
+        batches=BatchConfig(max_batch_s=80.0, speeds=(0.9, 1.0, 1.1), nonspeech_share=0.03),
         model=LASConfig(
             listener=ListenerConfig(
                 front="stack", stack=8, layers=4, units=320, layer_norm=True, dropout=0.3
