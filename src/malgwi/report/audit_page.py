@@ -11,7 +11,10 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+import numpy as np
+
 from malgwi.audit import Audit
+from malgwi.audit.fingerprints import distinct
 from malgwi.audit.vocabulary import Coverage, Unseen
 from malgwi.checkpoint import write_bytes
 from malgwi.leakage import Leak
@@ -78,13 +81,18 @@ def _cards(found: Audit) -> str:
     worst = max((leak.share for leak in found.leaks), default=None)
     cards = [
         _card("Audio", f"{hours:,.2f} h", f"{utterances:,} utterances", lead=True),
-        _card("Speakers", f"{max(part['speakers'] for part in totals):,}", "in the largest part"),
+        _card("Speakers", f"{_different(found, 'speaker'):,}", "named, over all parts"),
+        _card("Scripts", f"{_different(found, 'script'):,}", "different, over all parts"),
         _card("Suspicious", f"{wrong:,}", f"in {len(found.suspicions)} lists"),
     ]
     if worst is not None:
         allowed = f"the bound is {found.config.max_leakage:.1%}"
         cards.append(_card("Highest leakage", f"{worst:.1%}", allowed))
     return "".join(cards)
+
+
+def _different(found: Audit, column: str) -> int:
+    return distinct(np.concatenate([getattr(part.columns, column) for part in found.parts]))
 
 
 def _card(title: str, value: str, note: str, *, lead: bool = False) -> str:
@@ -104,12 +112,13 @@ def _findings(found: Audit) -> str:
 
 
 def _leakage(found: Audit) -> str:
-    estimated = () if found.speakers is None else found.speakers.leaks
     if not found.leaks:
         return ""
+    estimated = () if found.speakers is None else found.speakers.leaks
     over = {id(leak) for leak in found.excessive}
-    rows = [_leak(leak, id(leak) in over, "") for leak in found.leaks]
-    rows += [_leak(leak, id(leak) in over, " (by voice)") for leak in estimated]
+    named = [(leak, "") for leak in found.leaks] + [(leak, " (by voice)") for leak in estimated]
+    bars = "".join(_leak(leak, id(leak) in over, added) for leak, added in named if leak.leaking)
+    none = ", ".join(_named(leak, added) for leak, added in named if not leak.leaking)
     near = (
         f"Near-duplicates differ in at most {found.config.max_distance:.0%} of their characters."
         if found.config.max_distance
@@ -117,21 +126,25 @@ def _leakage(found: Audit) -> str:
     )
     return (
         '<section><h2>Leakage</h2><p class="note">Shares of the later part\'s utterances. '
-        f'{near}</p><div class="leak">{"".join(rows)}</div></section>'
+        f"{near}</p>{bars}"
+        f"{f'<p>Nothing leaks by {escape(none)}.</p>' if none else ''}</section>"
     )
 
 
+def _named(leak: Leak, added: str) -> str:
+    return f"{leak.relation.replace('_', ' ')}{added} ({leak.second} in {leak.first})"
+
+
 def _leak(leak: Leak, over: bool, added: str) -> str:
-    name = f"{leak.relation.replace('_', ' ')}{added}: {leak.second} in {leak.first}"
     examples = "; ".join(
         f"{e.second} ~ {e.first}{f' ({e.what[:40]})' if e.what else ''}" for e in leak.examples[:3]
     )
     said = f"{leak.describe()}{f'. For example {examples}' if examples else ''}"
     return (
-        f'<span class="label">{escape(name)}</span><span class="track">'
+        f'<div class="leak"><span class="label">{escape(_named(leak, added))}</span>'
+        f'<span class="value">{leak.share:.1%}</span><span class="track">'
         f'<span class="fill{" over" if over else ""}" style="width:{100 * leak.share:.1f}%">'
-        f'</span></span><span class="value">{leak.share:.1%}</span>'
-        f'<span class="note">{escape(said)}</span>'
+        f'</span></span><span class="note">{escape(said)}</span></div>'
     )
 
 
