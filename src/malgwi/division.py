@@ -172,18 +172,18 @@ class Cut:
 
     @cached_property
     def _home(self) -> Ids:
-        """[W] the corpus in which a unit of the other side has most."""
-        corpus = self.rows.cells[0]
-        shape = (size(self.other), size(corpus))
-        durations_s = coo_array((self.rows.duration_s, (self.other, corpus)), shape).tocsr()
-        return np.asarray(durations_s.argmax(axis=1)).ravel()
+        return self.rows.home(self.other)
+
+    @cached_property
+    def _count(self) -> Ids:
+        """[W] utterances of each unit of the other side."""
+        return np.bincount(self.other)
 
     def outcome(self, units: Mask, goal: Goal) -> Outcome:
         chosen = units[self.unit]
-        count = size(self.other)
-        inside = np.bincount(self.other, chosen, count)
-        outside = np.bincount(self.other, minlength=count) - inside
-        inside_s = np.bincount(self.other, chosen * self.rows.duration_s, count)
+        inside = np.bincount(self.other, chosen)
+        outside = self._count - inside
+        inside_s = np.bincount(self.other, chosen * self.rows.duration_s)
         others = (inside > 0) & (outside == 0)
         for corpus, wanted_s in enumerate(goal.wanted_s[goal.columns[0]].tolist()):
             home = self._home == corpus

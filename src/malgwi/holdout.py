@@ -34,6 +34,8 @@ _GOOD_ENOUGH = 1e-5
 _EXHAUSTIVE = 10
 #: Clusters of at most this share of a corpus's wanted size are taken by the armful.
 _SMALL = 0.05
+#: A part is full when so little of it is missing.
+_FULL = 0.01
 #: Of the others, and to fill up, so many are weighed one by one.
 _WEIGHED = 2000
 
@@ -107,9 +109,9 @@ class _Search:
         rows, goal = self.problem.rows, self.goal
         outcome = self.problem.outcome(units, goal)
         held_s = rows.total_s(len(goal.wanted_s), outcome.held)
-        rest_s = rows.total_s(len(goal.wanted_s), outcome.rest)
+        rest = np.bincount(rows.cells[0], outcome.rest, goal.column_sizes[0])
         corpora = goal.columns[0]
-        missing = int((held_s[corpora] <= 0).sum() + 2 * (rest_s[corpora] <= 0).sum())
+        missing = int((held_s[corpora] <= 0).sum() + 2 * (rest <= 0).sum())
         excess = goal.excess(held_s)
         close = abs(held_s[corpora].sum() / goal.wanted_s[corpora].sum() - 1)
         price = (
@@ -176,7 +178,7 @@ class _Filler:
         self._table = csr_array(coo_array((durations_s, at), shape))
         by_corpus = self._table[:, goal.columns[0]]
         self._size_s: Seconds = np.asarray(by_corpus.sum(axis=1)).ravel()
-        self._homes = np.asarray(by_corpus.argmax(axis=1)).ravel()
+        self._homes = rows.home(clusters[problem.unit])
         self._corpora = goal.column_sizes[0]
 
     def fill(self, generator: np.random.Generator, factor: float) -> Mask:
@@ -196,6 +198,8 @@ class _Filler:
             if (brings_s * (2 * missing_s[at] - brings_s) * weights[at]).sum() > 0:
                 taken[cluster] = True
                 missing_s[at] -= brings_s
+                if (np.abs(missing_s) <= _FULL * wanted_s).all():
+                    break
         self._represent(taken)
         chosen: Mask = taken[self._clusters]
         return chosen

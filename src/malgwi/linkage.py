@@ -53,6 +53,16 @@ class Rows:
         )
         return Rows(speaker, script_, self.duration_s[rows], self.cells[:, rows])
 
+    def home(self, unit: Ids) -> Ids:
+        """[U] the corpus in which each unit has most, where ``unit`` [N] is of each utterance."""
+        home = np.zeros(size(unit), np.int64)
+        most_s = np.zeros(size(unit))
+        for corpus in range(size(self.cells[0])):
+            here_s = np.bincount(unit, self.duration_s * (self.cells[0] == corpus), len(home))
+            home[here_s > most_s] = corpus
+            most_s = np.maximum(most_s, here_s)
+        return home
+
     def components(self) -> Ids:
         """[N] the component of each utterance: those that speakers and scripts link, directly or
         through others, are in one."""

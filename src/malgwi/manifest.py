@@ -365,5 +365,5 @@ def _map_paths(cut: MonoCut, change: Callable[[str], str]) -> MonoCut:
 
 def _portable(source: str, folder: Path) -> str:
     """Relative to the manifest's folder if beneath it, else absolute."""
-    path = Path(os.path.abspath(source))
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+    path, beneath = os.path.abspath(source), os.path.join(folder, "")
+    return Path(path[len(beneath) :]).as_posix() if path.startswith(beneath) else path

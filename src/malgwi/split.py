@@ -34,7 +34,7 @@ How = Literal["disjoint", "speaker", "script", "random"]
 
 #: Utterances to go through in weighing choices for a part, and the least number of choices.
 _WORK = 10_000_000
-_LEAST_CANDIDATES = 60
+_LEAST_CANDIDATES = 40
 #: What stands for a part's number where an utterance is in none.
 DROPPED = -1
 

@@ -1,9 +1,9 @@
 """``malgwi split``: manifests → training, development and test parts that do not leak."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from malgwi import manifest
 from malgwi.errors import ConfigError, DataError
 from malgwi.leakage import Leak, leakage
 from malgwi.linkage import Gathering
+from malgwi.manifest import Facts
 from malgwi.split import DROPPED, How, Plan, SplitConfig, plan
 
 
@@ -79,9 +80,14 @@ def main(
     if not test and (out_dir / "split.json").is_file():
         # A test part of an earlier split here would share speakers with the new training part.
         (out_dir / "test.jsonl").unlink(missing_ok=True)
-    parts = {name: manifest.facts(out_dir / f"{name}.jsonl") for name in found.names}
+    sizes = {name: Size() for name in (*found.names, "dropped")}
+    parts = {
+        name: size.count(manifest.facts(out_dir / f"{name}.jsonl")) for name, size in sizes.items()
+    }
+    for _ in parts.pop("dropped"):
+        pass
     leaks = leakage(parts, max_distance=max_distance)
-    report = describe(found, config, leaks, out_dir)
+    report = describe(found, config, leaks, sizes)
     with manifest.atomic_text(out_dir / "split.json") as file:
         json.dump(report, file, ensure_ascii=False, indent=2)
     print("\n".join([*_lines(report, leaks), f"written to {out_dir}"]))
@@ -119,14 +125,38 @@ def write_parts(manifests: Sequence[Path], found: Plan, out_dir: Path) -> None:
             ) from error
 
 
+@dataclass
+class Size:
+    """How large a part is that goes by."""
+
+    utterances: int = 0
+    duration_s: float = 0.0
+    speakers: set[str | None] = field(default_factory=set)
+
+    def count(self, utterances: Iterable[Facts]) -> Iterator[Facts]:
+        """The utterances, counted as they pass."""
+        for utterance in utterances:
+            self.utterances += 1
+            self.duration_s += utterance.duration_s
+            self.speakers.add(utterance.speaker)
+            yield utterance
+
+
 def describe(
-    found: Plan, config: SplitConfig, leaks: Sequence[Leak], out_dir: Path
+    found: Plan, config: SplitConfig, leaks: Sequence[Leak], sizes: Mapping[str, Size]
 ) -> dict[str, Any]:
     """Settings, sizes and what the parts share, as JSON values."""
     return {
         "settings": asdict(config),
         "leaks": any(leak.leaking for leak in leaks if leak.relation != "audio"),
-        "parts": {name: _size(out_dir / f"{name}.jsonl") for name in (*found.names, "dropped")},
+        "parts": {
+            name: {
+                "utterances": size.utterances,
+                "hours": round(size.duration_s / 3600, 4),
+                "speakers": len(size.speakers),
+            }
+            for name, size in sizes.items()
+        },
         "components": {
             "count": found.components,
             "largest_share": round(found.largest_component, 6),
@@ -136,15 +166,6 @@ def describe(
         "leakage": [leak.to_dict() for leak in leaks],
         "warnings": found.warnings,
     }
-
-
-def _size(path: Path) -> dict[str, Any]:
-    count, duration_s, speakers = 0, 0.0, set()
-    for utterance in manifest.facts(path):
-        count += 1
-        duration_s += utterance.duration_s
-        speakers.add(utterance.speaker)
-    return {"utterances": count, "hours": round(duration_s / 3600, 4), "speakers": len(speakers)}
 
 
 def _overlaps(leaks: Sequence[Leak]) -> list[dict[str, Any]]:
