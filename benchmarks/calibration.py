@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from malgwi.metrics.confidence import (
     BootstrapConfig,
     Interval,
-    Units,
     interval,
     paired_difference,
     widest,
 )
 from malgwi.metrics.significance import randomisation
+from malgwi.metrics.units import Units
 
 Array = NDArray[np.float64]
 METHODS = ("percentile", "jackknife_t", "bootstrap_t")

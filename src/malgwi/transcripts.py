@@ -6,7 +6,7 @@ comes from a manifest, from further keys of the JSON objects, or from a file of 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,23 @@ from malgwi.text.scripts import script
 USUAL = ("speaker", "script")
 
 
-def read_texts(path: Path) -> dict[str, str]:
+def read_texts(path: Path, like: Iterable[str] = ()) -> dict[str, str]:
     """id → text of a file of ``ID<TAB>TEXT`` lines or of JSON objects with ``id`` and ``text``.
 
     JSON lines are known by the name (.jsonl) or by a first line that begins with ``{``. Lines
     without any character are passed over.
+
+    Args:
+        path: The file.
+        like: Ids of another file. Where this one has them in the same order, both share them in
+            memory, which a million utterances feel.
 
     Raises:
         DataError: No such file, not UTF-8, or a line that is malformed or repeats an id; the
             message gives its number.
     """
     texts: dict[str, str] = {}
+    expected = iter(like)
     parse: Callable[[str, str], tuple[str, str]] | None = None
     for number, line in _lines(path):
         if parse is None:
@@ -38,7 +44,8 @@ def read_texts(path: Path) -> dict[str, str]:
                 f"{path}, line {number}: the id {name!r} already stands in line "
                 f"{_line_of(path, name, parse)}: each utterance needs an id of its own"
             )
-        texts[name] = text
+        other = next(expected, name)
+        texts[other if other == name else name] = text
     return texts
 
 
@@ -49,7 +56,7 @@ def clusters(
     manifest: Path | None = None,
     speakers: Path | None = None,
     by: Sequence[str] | None = None,
-) -> dict[str, list[str]]:
+) -> dict[str, list[int]]:
     """What each utterance belongs to, by every kind that is known or asked for.
 
     Args:
@@ -60,7 +67,7 @@ def clusters(
         by: Kinds; None for speaker and script as far as they are known.
 
     Returns:
-        kind → the cluster of each utterance, in the order of ``references``.
+        kind → a number for the cluster of each utterance, in the order of ``references``.
 
     Raises:
         ConfigError: A kind that was asked for is nowhere to be found.
@@ -73,11 +80,11 @@ def clusters(
     if manifest is not None:
         found |= _from_manifest(manifest, references, wanted)
     if speakers is not None:
-        found["speaker"] = read_texts(speakers)
+        found["speaker"] = read_texts(speakers, references)
     chosen = {}
     for kind in wanted:
         if kind == "script":
-            chosen[kind] = [script(text) for text in references.values()]
+            chosen[kind] = _numbered(script(text) for text in references.values())
         elif kind in found:
             chosen[kind] = _complete(kind, found[kind], references, manifest, speakers)
         elif by is not None:
@@ -95,7 +102,7 @@ def _complete(
     references: Mapping[str, str],
     manifest: Path | None,
     speakers: Path | None,
-) -> list[str]:
+) -> list[int]:
     unknown = [name for name in references if name not in found]
     if unknown:
         source = speakers if kind == "speaker" and speakers is not None else manifest
@@ -108,7 +115,13 @@ def _complete(
             f"{len(unknown)} of {len(references)} utterances have no {kind}, the first is "
             f"{unknown[0]!r}: {remedy}"
         )
-    return [found[name] for name in references]
+    return _numbered(found[name] for name in references)
+
+
+def _numbered(names: Iterable[str]) -> list[int]:
+    """The same number for the same name: a million texts need not be kept."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(name, len(numbers)) for name in names]
 
 
 def _from_manifest(

@@ -208,6 +208,15 @@ def test_jsonl_equals_tsv(files):
     assert read_texts(tsv) == read_texts(files("named-otherwise.txt", *lines))
 
 
+def test_ids_in_the_same_order_are_shared(files):
+    first = read_texts(files("r.tsv", "a-1\t가", "b-2\t나", "c-3\t다"))
+    other = read_texts(files("h.tsv", "a-1\t라", "x-9\t마", "c-3\t바"), first)
+    assert other == {"a-1": "라", "x-9": "마", "c-3": "바"}
+    ids, others = list(first), list(other)
+    assert ids[0] is others[0]
+    assert ids[2] is others[2]
+
+
 def test_windows_files_and_odd_line_separators_inside_texts(files):
     path = files("r.tsv", "\ufeffa\t가\r", "b\t나\u2028다\r", "\r", "")
     assert read_texts(path) == {"a": "가", "b": "나\u2028다"}

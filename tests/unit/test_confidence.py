@@ -9,13 +9,13 @@ from malgwi.errors import ConfigError
 from malgwi.metrics import resampling
 from malgwi.metrics.confidence import (
     BootstrapConfig,
-    Units,
     interval,
     paired_difference,
     widest,
 )
 from malgwi.metrics.error_rate import ErrorRate
 from malgwi.metrics.resampling import Sample
+from malgwi.metrics.units import Units
 
 
 def rate(errors, tokens):

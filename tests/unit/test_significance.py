@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from malgwi.errors import ConfigError, DataError
 from malgwi.metrics import significance
-from malgwi.metrics.confidence import Units
 from malgwi.metrics.error_rate import ErrorRate
 from malgwi.metrics.significance import compare, needed, randomisation
+from malgwi.metrics.units import Units
 
 
 def rate(errors, tokens):

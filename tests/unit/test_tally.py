@@ -1,6 +1,7 @@
 """The arrays of a big corpus hold the counts of a small one, whatever the process."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,12 +47,19 @@ def test_chunks_and_processes_change_nothing(monkeypatch):
         found = tally(said, heard, figures=True, workers=workers)
         assert np.array_equal(found.counts, wanted.counts)
         assert found.passport == wanted.passport
-        assert [f.rate for f in found.figures] == [
-            None if f.rate is None else np.float64(f.rate) for f in wanted.figures
-        ] or all(
-            abs((one.rate or 0) - (other.rate or 0)) < 1e-12
-            for one, other in zip(found.figures, wanted.figures, strict=True)
-        )
+        assert rates_of(found) == pytest.approx(rates_of(wanted))
+
+
+def rates_of(found):
+    return {(f.text, f.metric, f.average): f.rate for f in found.figures}
+
+
+@pytest.mark.parametrize("normalizer", [NormalizerConfig(), NormalizerConfig(whitespace="remove")])
+def test_what_others_count_does_not_depend_on_how_we_count(normalizer):
+    said, heard = corpus(50, seed=1)
+    assert rates_of(tally(said, heard, normalizer, figures=True)) == pytest.approx(
+        rates_of(tally(said, heard, figures=True))
+    )
 
 
 def test_intervals_take_the_arrays():

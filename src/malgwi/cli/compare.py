@@ -21,11 +21,12 @@ from tyro.conf import Positional
 from malgwi.cli.score import normalizer_of
 from malgwi.cli.score_tables import percent
 from malgwi.errors import ConfigError, DataError
-from malgwi.metrics.confidence import BootstrapConfig, Units
+from malgwi.metrics.confidence import BootstrapConfig
 from malgwi.metrics.error_rate import TITLES, check_ids
 from malgwi.metrics.passport import Mismatch, Passport, references_hash
 from malgwi.metrics.significance import Comparison, Randomisation, compare
 from malgwi.metrics.tally import tally
+from malgwi.metrics.units import Clusters, Units
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.transcripts import clusters, read_texts
 
@@ -238,11 +239,11 @@ def _groups(
     manifest: Path | None,
     speakers: Path | None,
     by: Sequence[str] | None,
-) -> dict[str, list[str]]:
+) -> dict[str, Clusters]:
     """Clusters by kind; the speakers of a report where nothing else says them."""
     told = len(side.speakers) == len(side.references) and manifest is None and speakers is None
     if not told or (by is not None and "speaker" not in by):
-        return clusters(side.references, ref=ref, manifest=manifest, speakers=speakers, by=by)
+        return {**clusters(side.references, ref=ref, manifest=manifest, speakers=speakers, by=by)}
     others = [kind for kind in by or ("script",) if kind != "speaker"]
     found = clusters(side.references, by=others)
     return {"speaker": [side.speakers[name] for name in side.references], **found}

@@ -84,7 +84,8 @@ def main(
         resamples: Test sets drawn for the 95 % intervals.
         seed: Of those draws.
     """
-    references, hypotheses = read_texts(ref), read_texts(hyp)
+    references = read_texts(ref)
+    hypotheses = read_texts(hyp, references)
     if not references:
         raise DataError(f"{ref} holds no utterance: there is nothing to score")
     as_others = countings == "yes" or match is not None

@@ -21,7 +21,7 @@ Shapes: N utterances or clusters.
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
@@ -30,8 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from malgwi.errors import ConfigError
-from malgwi.metrics.error_rate import ErrorRate
 from malgwi.metrics.resampling import Sample, log_odds_bounds, student_p, t_bounds
+from malgwi.metrics.units import Clusters, Counted, Units, numbered
 
 Method = Literal["bootstrap_t", "jackknife_t", "percentile"]
 
@@ -103,47 +103,6 @@ class Interval:
         return {**record, "by": self.by, "method": self.method, **others}
 
 
-@dataclass(frozen=True)
-class Units:
-    """Errors and tokens of each utterance as arrays [N]: what an interval needs of a corpus."""
-
-    errors: NDArray[np.int64]
-    tokens: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, utterances: "Sequence[ErrorRate] | Units") -> "Units":
-        """From rates of utterances."""
-        if isinstance(utterances, Units):
-            return utterances
-        errors = np.array([rate.errors for rate in utterances], dtype=np.int64)
-        return cls(errors, np.array([rate.denominator for rate in utterances], dtype=np.int64))
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def by(self, clusters: Sequence[Hashable] | None) -> "Units":
-        """Summed over each cluster, in the order of their first utterances.
-
-        Raises:
-            ConfigError: ``clusters`` is of another length.
-        """
-        if clusters is None:
-            return self
-        if len(clusters) != len(self):
-            raise ConfigError(
-                f"{len(self)} utterances with {len(clusters)} cluster names: give one each"
-            )
-        numbers: dict[Hashable, int] = {}
-        unit = np.array([numbers.setdefault(n, len(numbers)) for n in clusters], dtype=np.int64)
-        sums = np.zeros((2, len(numbers)), dtype=np.int64)
-        np.add.at(sums[0], unit, self.errors)
-        np.add.at(sums[1], unit, self.tokens)
-        return Units(sums[0], sums[1])
-
-
-Counted = Sequence[ErrorRate] | Units
-
-
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """What changing system A into system B does to the rate, on the same utterances.
@@ -164,7 +123,7 @@ class Difference:
 
 def interval(
     utterances: Counted,
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     config: BootstrapConfig | None = None,
     *,
     by: str | None = None,
@@ -183,6 +142,7 @@ def interval(
     Raises:
         ConfigError: ``clusters`` is of another length.
 
+    >>> from malgwi.metrics.error_rate import ErrorRate
     >>> right, wrong = ErrorRate(9, 1, 0, 0, 10), ErrorRate(5, 5, 0, 0, 10)
     >>> found = interval([right, wrong] * 50)
     >>> round(found.low, 2), round(found.high, 2), found.units
@@ -206,7 +166,7 @@ def interval(
 
 def widest(
     utterances: Counted,
-    clusters: Mapping[str, Sequence[Hashable]],
+    clusters: Mapping[str, Clusters],
     config: BootstrapConfig | None = None,
 ) -> Interval:
     """The widest of the intervals by utterance and by each kind of cluster; it holds the others.
@@ -223,6 +183,7 @@ def widest(
     Raises:
         ConfigError: Clusters are of another length.
 
+    >>> from malgwi.metrics.error_rate import ErrorRate
     >>> rates = [ErrorRate(10 - n, n, 0, 0, 10) for n in (0, 0, 1, 1, 4, 4)]
     >>> found = widest(rates, {"speaker": "aabbcc", "take": "121212", "room": "xxxxxx"})
     >>> found.by, [other.by for other in found.narrower]
@@ -230,7 +191,8 @@ def widest(
     """
     config = config or BootstrapConfig()
     units = Units.of(utterances)
-    kinds = {n: names for n, names in clusters.items() if 1 < len(set(names)) < len(units)}
+    kinds = {name: numbered(names) for name, names in clusters.items()}
+    kinds = {name: of for name, of in kinds.items() if 0 < of.max(initial=0) < len(units) - 1}
     found = [interval(units, config=config)]
     found += [interval(units, names, config, by=name) for name, names in kinds.items()]
     found += [
@@ -244,7 +206,7 @@ def widest(
 def paired_difference(
     a: Counted,
     b: Counted,
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     config: BootstrapConfig | None = None,
     *,
     by: str | None = None,
@@ -264,6 +226,7 @@ def paired_difference(
     Raises:
         ConfigError: The lengths differ.
 
+    >>> from malgwi.metrics.error_rate import ErrorRate
     >>> easy, hard = ErrorRate(9, 1, 0, 0, 10), ErrorRate(2, 8, 0, 0, 10)
     >>> easier, still_hard = ErrorRate(10, 0, 0, 0, 10), ErrorRate(3, 7, 0, 0, 10)
     >>> found = paired_difference([easy, hard] * 20, [easier, still_hard] * 20)
@@ -364,19 +327,17 @@ def _percentiles(values: NDArray[np.float64], config: BootstrapConfig) -> tuple[
 
 def _crossed(
     units: Units,
-    one: tuple[str, Sequence[Hashable]],
-    other: tuple[str, Sequence[Hashable]],
+    one: tuple[str, NDArray[np.int64]],
+    other: tuple[str, NDArray[np.int64]],
     config: BootstrapConfig,
 ) -> Interval:
     """By two kinds at once: their variances add up, less that of what they share."""
     (first, names), (second, others) = one, other
-    pairs = list(zip(names, others, strict=True))
-    samples = [
-        Sample.of(by.errors[None, :], by.tokens[None, :])
-        for by in (units.by(names), units.by(others), units.by(pairs))
-    ]
-    left, right, both = (sample.deviation**2 for sample in samples)
-    variance = max(left, right, left + right - both)
+    both = names * (others.max() + 1) + others
+    summed = [units.by(of) for of in (names, others, both)]
+    samples = [Sample.of(of.errors[None, :], of.tokens[None, :]) for of in summed]
+    left, right, shared = (sample.deviation**2 for sample in samples)
+    variance = max(left, right, left + right - shared)
     freedom = min(samples[0].freedom, samples[1].freedom)
     rate = samples[0].estimate
     low, high = log_odds_bounds(rate, math.sqrt(variance), freedom, config.tail)
@@ -386,7 +347,7 @@ def _crossed(
         low=max(0.0, low),
         high=high,
         level=config.level,
-        units=min(len(set(names)), len(set(others))),
+        units=min(len(summed[0]), len(summed[1])),
         by=f"{first} and {second}",
         method="jackknife_t",
     )

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -146,24 +147,37 @@ def treatments(*, marks: bool) -> dict[str, Treatment]:
 
 
 def count_treated(
-    said: Sequence[str], heard: Sequence[str], chosen: Mapping[str, Treatment]
+    said: Sequence[str],
+    heard: Sequence[str],
+    chosen: Mapping[str, Treatment],
+    usual: NDArray[np.int32] | None = None,
 ) -> dict[str, Sums]:
-    """The sums of each treatment of these pairs, counted once where treatments agree."""
-    plain = [is_plain(one) and is_plain(other) for one, other in zip(said, heard, strict=True)]
-    usual = [count_pair(a, b) if p else None for a, b, p in zip(said, heard, plain, strict=True)]
+    """The sums of each treatment of these pairs, counted once where treatments agree.
+
+    Args:
+        said: N references.
+        heard: N hypotheses.
+        chosen: Of ``TREATMENTS``.
+        usual: [N, 4, 4] of the plain pairs among them, where they are known.
+    """
+    pairs = list(zip(said, heard, strict=True))
+    plain = np.array([is_plain(one) and is_plain(other) for one, other in pairs], dtype=bool)
+    if usual is None:
+        usual = np.zeros((len(pairs), 4, 4), dtype=np.int32)
+        usual[plain] = as_array([count_pair(*pairs[at]) for at in np.flatnonzero(plain)])
     found = {}
     for name, treatment in chosen.items():
-        counted = [
-            known if known is not None and treatment.plain else _treated(one, other, treatment)
-            for one, other, known in zip(said, heard, usual, strict=True)
-        ]
-        found[name] = Sums.of(as_array(counted))
+        rest = np.flatnonzero(~plain if treatment.plain else np.ones(len(pairs), dtype=bool))
+        counts = usual.copy()
+        counts[rest] = as_array([_treated(*pairs[at], treatment) for at in rest])
+        found[name] = Sums.of(counts)
     return found
 
 
 def as_array(counts: Sequence[PairCounts]) -> NDArray[np.int32]:
     """[N, 4, 4] of N pairs."""
-    return np.array(counts, dtype=np.int32).reshape(-1, 4, 4)
+    numbers = chain.from_iterable(chain.from_iterable(counts))
+    return np.fromiter(numbers, dtype=np.int32, count=16 * len(counts)).reshape(-1, 4, 4)
 
 
 def nearest(figures: Iterable[Figure], rate: float, most: int = 5) -> list[Figure]:
@@ -218,6 +232,8 @@ def _whisper(form: Literal["NFKC", "NFKD"], table: _ByCategory) -> Callable[[str
     """Lower case, nothing in brackets, compatibility form, signs as spaces."""
 
     def apply(text: str) -> str:
+        if is_plain(text):
+            return unicodedata.normalize(form, text)
         plain = unicodedata.normalize(form, _ASIDE.sub("", text.lower()))
         return " ".join(plain.translate(table).lower().split())
 

@@ -18,7 +18,7 @@ Shapes: N units, K different ones, r swaps of one chunk.
 """
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
@@ -29,13 +29,12 @@ from numpy.typing import NDArray
 from malgwi.errors import ConfigError, DataError
 from malgwi.metrics.confidence import (
     BootstrapConfig,
-    Counted,
     Difference,
-    Units,
     paired_difference,
     paired_sample,
 )
 from malgwi.metrics.resampling import CHUNK, Array, Sample, student_t
+from malgwi.metrics.units import Clusters, Counted, Units, numbered
 
 #: Up to so many units that differ, every way of swapping is tried.
 EXACT_UNITS = 14
@@ -135,7 +134,7 @@ class Comparison:
 def compare(
     a: Counted,
     b: Counted,
-    clusters: Mapping[str, Sequence[Hashable]],
+    clusters: Mapping[str, Clusters],
     config: BootstrapConfig | None = None,
     *,
     rounds: int = 10_000,
@@ -162,8 +161,10 @@ def compare(
     one, other = Units.of(a), Units.of(b)
     if not one.tokens.sum() or not other.tokens.sum():
         raise DataError("there is nothing to compare: the references have no tokens")
-    kinds: dict[str, Sequence[Hashable] | None] = {"utterance": None}
-    kinds |= {n: names for n, names in clusters.items() if 1 < len(set(names)) < len(one)}
+    kinds: dict[str, Clusters | None] = {"utterance": None}
+    for name, names in clusters.items():
+        if 0 < (of := numbered(names)).max(initial=0) < len(one) - 1:
+            kinds[name] = of
     found = [
         (
             paired_difference(one, other, names, config, by=by),
@@ -186,7 +187,7 @@ def compare(
 def randomisation(
     a: Counted,
     b: Counted,
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     *,
     rounds: int = 10_000,
     seed: int = 0,
@@ -243,7 +244,7 @@ def randomisation(
 def needed(
     a: Counted,
     b: Counted,
-    clusters: Sequence[Hashable] | None = None,
+    clusters: Clusters | None = None,
     *,
     detect: float | None = None,
     power: float = 0.8,

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from malgwi.metrics.confidence import Units
 from malgwi.metrics.countings import (
     TREATMENTS,
     Figure,
@@ -37,6 +36,7 @@ from malgwi.metrics.error_rate import (
     score_record,
 )
 from malgwi.metrics.passport import Passport, hash_sum, hash_text
+from malgwi.metrics.units import Units
 from malgwi.text.normalize import NormalizerConfig
 
 #: Utterances handed over at once.
@@ -158,12 +158,12 @@ def _count_chunk(
         count_pair(one, countable(other, normalizer))
         for one, other in zip(said, chunk.heard, strict=True)
     ]
-    treated = {name: TREATMENTS[name] for name in chosen}
-    return _Part(
-        counts=as_array(counted),
-        hashed=hash_sum(zip(chunk.ids, said, strict=True)),
-        sums=count_treated(chunk.said, chunk.heard, treated) if treated else {},
-    )
+    counts, sums = as_array(counted), {}
+    if chosen:
+        treated = {name: TREATMENTS[name] for name in chosen}
+        spaced = normalizer is None or normalizer.whitespace == "collapse"
+        sums = count_treated(chunk.said, chunk.heard, treated, counts if spaced else None)
+    return _Part(counts=counts, hashed=hash_sum(zip(chunk.ids, said, strict=True)), sums=sums)
 
 
 def _mapped(
