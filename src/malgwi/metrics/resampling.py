@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 #: Draws held in memory at once.
-CHUNK = 2_000_000
+CHUNK = 500_000
 
 
 @dataclass(frozen=True)
