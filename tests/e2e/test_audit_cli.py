@@ -251,7 +251,7 @@ def test_errors_are_status_2(
 @pytest.mark.slow
 def test_speakers_are_estimated_over_all_parts(tmp_path: Path) -> None:
     """The embedded voices under labels that only number utterances."""
-    cuts = [cut for cut in embedded_corpus().train if cut.duration > 2][:160]
+    cuts = [cut for cut in embedded_corpus().train if cut.duration > 2][::8]
     voices = [manifest.speaker(cut) for cut in cuts]
     for number, cut in enumerate(cuts):
         cut.supervisions[0].speaker = f"utterance-{number}"

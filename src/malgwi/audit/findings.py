@@ -41,7 +41,7 @@ def findings(
 ) -> list[Finding]:
     """All sentences, errors first."""
     found = [
-        *(Finding("error", f"Leakage: {leak.describe()}") for leak in excessive),
+        *(_of_leak(leak, speakers) for leak in excessive),
         *_wrong(suspicions),
         *(finding for part in parts for finding in _of_labels(part, speakers)),
         *(finding for part in parts for finding in _of_band(part)),
@@ -51,6 +51,11 @@ def findings(
     if speakers is not None:
         found.append(_of_estimate(speakers))
     return sorted(found, key=lambda finding: _ORDER.index(finding.weight))
+
+
+def _of_leak(leak: Leak, speakers: EstimatedSpeakers | None) -> Finding:
+    by_voice = speakers is not None and any(leak is each for each in speakers.leaks)
+    return Finding("error", f"Leakage{' by voice' if by_voice else ''}: {leak.describe()}")
 
 
 def _wrong(suspicions: Iterable[Suspicion]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ How often that is wrong stands in docs/concepts/data.md. Where labels are given,
 with the estimate is said, which tells how far to trust it on this corpus.
 """
 
+import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ class EstimatedSpeakers:
     Attributes:
         labels: Part → [N] number of the speaker of each utterance, -1 where too little is said.
         agreement: Pairwise F1 with the given labels, over utterances that have both; NaN where
-            there are no such pairs.
+            no two of them share a label.
         leaks: Leakage of estimated speakers between parts.
         learned_from: Utterances the voices were learned from; 0 for the synthetic ones.
     """
@@ -132,4 +133,5 @@ def _agreement(audits: Sequence[PartAudit], labels: Mapping[str, NDArray[np.int6
     given = np.concatenate([audit.columns.speaker for audit in audits])
     guessed = np.concatenate([labels[audit.part.name] for audit in audits])
     both = (given != 0) & (guessed >= 0)
-    return pairwise_score(given[both].tolist(), guessed[both].tolist()).f1
+    score = pairwise_score(given[both].tolist(), guessed[both].tolist())
+    return score.f1 if score.alike else math.nan
