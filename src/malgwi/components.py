@@ -40,7 +40,7 @@ class Components:
         """Make one component of ``first[n]`` and ``second[n]``, for all n."""
         first, second = self.find(first), self.find(second)
         roots, at = np.unique(np.concatenate([first, second]), return_inverse=True)
-        ones = np.ones(len(first), np.bool_)
+        ones = np.ones(len(first), np.int64)
         graph = coo_array((ones, (at[: len(first)], at[len(first) :])), (len(roots), len(roots)))
         _, labels = connected_components(graph, directed=False)
         smallest = np.full(len(roots), len(self._parent))

@@ -14,7 +14,7 @@ read is always taken: nothing is lost for the sake of a smaller part.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,17 +61,17 @@ class Goal:
         beyond_s = np.abs(got_s - wanted_s) - TOLERANCE * wanted_s
         together_s = abs(got_s.sum() - wanted_s.sum()) - TOLERANCE * wanted_s.sum()
         whole_s = wanted_s.sum() / self.share
-        return float(np.maximum(beyond_s, 0).sum() + max(together_s, 0.0)) / whole_s
+        return float((np.maximum(beyond_s, 0).sum() + max(together_s, 0.0)) / whole_s)
 
     def imbalance(self, held_s: Seconds) -> float:
         """How far the strata's shares are off: total variation, mean over columns, 0 to 1."""
         total_s = max(held_s[self.columns[0]].sum(), 1e-9)
         wanted_s = max(self.wanted_s[self.columns[0]].sum(), 1e-9)
         off = [
-            np.abs(held_s[c] / total_s - self.wanted_s[c] / wanted_s).sum() / 2
+            float(np.abs(held_s[c] / total_s - self.wanted_s[c] / wanted_s).sum()) / 2
             for c in self.columns[1:]
         ]
-        return float(np.mean(off)) if off else 0.0
+        return float(sum(off) / len(off)) if off else 0.0
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class Cut:
         return Outcome(held, rest, len(held) - int(held.sum()) - int(rest.sum()), others)
 
 
-def _followers(loss: Seconds, brought_s: Seconds, least_s: float, most_s: float) -> Ids:
+def _followers(loss: NDArray[Any], brought_s: NDArray[Any], least_s: float, most_s: float) -> Ids:
     """Which units to take for the least loss: all that lose nothing, and others up to the size.
 
     Args:
@@ -208,7 +208,7 @@ def _followers(loss: Seconds, brought_s: Seconds, least_s: float, most_s: float)
     """
     order = np.lexsort((brought_s, loss / np.maximum(brought_s, 1e-9)))
     reached_s = np.cumsum(brought_s[order])
-    fit = int(np.searchsorted(reached_s, min(least_s, most_s), "right"))
+    fit = int(np.searchsorted(reached_s, least_s, "right"))
     taken, size_s = order[:fit].tolist(), float(reached_s[fit - 1]) if fit else 0.0
     for n in order[fit : fit + _TRIED].tolist():
         if size_s >= least_s and loss[n] >= 0:
@@ -228,7 +228,7 @@ def _clusterings(unit: Ids, other: Ids) -> Iterator[Ids]:
     before = -1
     for most in np.unique(np.geomspace(1, max(degree.max(initial=1), 1), _LEVELS).round())[::-1]:
         near = degree[other] <= most
-        ones = np.ones(int(near.sum()), np.bool_)
+        ones = np.ones(int(near.sum()), np.int64)
         graph = coo_array((ones, (unit[near], units + other[near])), (units + others,) * 2)
         clusters = np.unique(connected_components(graph, False)[1][:units], return_inverse=True)[1]
         if (count := size(clusters)) != before:

@@ -275,8 +275,8 @@ def _between(
 
 def _same_audio(one: _Part, other: _Part) -> Mask:
     """[N] whose samples, or whose stretch of a file, the first part has, too."""
-    copied = (other.content != 0) & np.isin(other.content, one.content)
-    return copied | _overlapping(one, other)
+    copied: Mask = (other.content != 0) & np.isin(other.content, one.content)
+    return np.logical_or(copied, _overlapping(one, other))
 
 
 def _overlapping(one: _Part, other: _Part) -> Mask:
@@ -295,7 +295,8 @@ def _overlapping(one: _Part, other: _Part) -> Mask:
     margin_s = np.minimum(_OVERLAP_S, (other.end_s - other.start_s) / 2)
     before = np.searchsorted(rank * day_s + start_s, at * day_s + other.end_s - margin_s, "right")
     last = np.append(-1.0, latest_s)[before]
-    return known & (last >= at * day_s + other.start_s + margin_s)
+    overlaps: Mask = known & (last >= at * day_s + other.start_s + margin_s)
+    return overlaps
 
 
 @dataclass(frozen=True)
@@ -337,4 +338,5 @@ class _Examples:
         overlap_s = np.minimum(one.end_s, other.end_s[row]) - np.maximum(
             one.start_s, other.start_s[row]
         )
-        return (one.file == other.file[row]) & (overlap_s > 0)
+        overlaps: Mask = (one.file == other.file[row]) & (overlap_s > 0)
+        return overlaps

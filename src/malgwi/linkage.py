@@ -67,7 +67,7 @@ class Rows:
         """[N] the component of each utterance: those that speakers and scripts link, directly or
         through others, are in one."""
         speakers, scripts = size(self.speaker), size(self.script)
-        ones = np.ones(len(self.speaker), np.bool_)
+        ones = np.ones(len(self.speaker), np.int64)
         links = coo_array((ones, (self.speaker, speakers + self.script)), (speakers + scripts,) * 2)
         labels: Ids = connected_components(links, directed=False)[1].astype(np.int64)
         return labels[self.speaker]
@@ -75,9 +75,10 @@ class Rows:
     def total_s(self, values: int, rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """[V] duration of (some of) the utterances by value of any column."""
         weights = self.duration_s if rows is None else self.duration_s * rows
-        return sum(
-            (np.bincount(column, weights, values) for column in self.cells), np.zeros(values)
-        )
+        total_s = np.zeros(values)
+        for column in self.cells:
+            total_s += np.bincount(column, weights, values)
+        return total_s
 
 
 def size(numbers: Ids) -> int:
@@ -203,7 +204,8 @@ def script_groups(scripts: Sequence[str], max_distance: float) -> Ids:
     groups = Components(len(scripts))
 
     def apart(first: Ids, second: Ids) -> NDArray[np.bool_]:
-        return groups.find(first) != groups.find(second)
+        differ: NDArray[np.bool_] = groups.find(first) != groups.find(second)
+        return differ
 
     for pairs in similar_pairs(scripts, max_distance, apart) if max_distance else ():
         groups.link(pairs.first, pairs.second)
@@ -226,9 +228,12 @@ class _Column:
         if len(values) > 2 * _BINS and all(isinstance(v, float) for v in values):
             numbers = np.array(values)[rows]
             edges = np.quantile(numbers, np.arange(1, _BINS) / _BINS)
-            return np.unique(np.searchsorted(edges, numbers), return_inverse=True)[1]
-        rank = {value: n for n, value in enumerate(sorted(values, key=str))}
-        return np.array([rank[value] for value in values], np.int64)[rows]
+            bins: Ids = np.unique(np.searchsorted(edges, numbers), return_inverse=True)[1]
+            return bins
+        in_order = sorted(values, key=lambda v: (str(v), isinstance(v, str)))
+        rank = {value: n for n, value in enumerate(in_order)}
+        codes: Ids = np.array([rank[value] for value in values], np.int64)[rows]
+        return codes
 
 
 def _value(utterance: Facts, column: str) -> float | str:

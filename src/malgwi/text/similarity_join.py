@@ -133,8 +133,9 @@ class _Text:
     def hashes(self, ids: Ids, start: int, size: int) -> _Hashes:
         """[n] the hash of characters ``start`` to ``start + size`` of each string."""
         at = self._offsets[ids] + start
-        stretch: _Hashes = self._prefixes[at + size] - self._prefixes[at]
-        return stretch * self._inverses[start]
+        stretch = self._prefixes[at + size] - self._prefixes[at]
+        hashes: _Hashes = stretch * self._inverses[start]
+        return hashes
 
 
 @dataclass(frozen=True)
