@@ -62,7 +62,8 @@ def main(
             exactly only.
         sound: Decode and measure the audio; without, only what the manifests say.
         by_part: Divide each manifest by the official part that its utterances name.
-        estimate_speakers: Listen for who speaks, where labels are missing or doubtful.
+        estimate_speakers: Listen for who speaks, where labels are missing or doubtful; time for
+            the clustering grows with the square of the utterances.
         edge_db: Edges this far below the loudest frame are silence.
         pace_z: Robust z-score of characters a second from which a text is suspicious.
         examples: Utterances listed of each kind of suspicion.
