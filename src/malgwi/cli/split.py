@@ -34,10 +34,10 @@ def main(
     """Divide manifests into parts that share neither a speaker nor a script.
 
     Every manifest given is represented in every part. Where speakers and scripts hang together so
-    that parts cannot be made without loss, the fewest utterances that a search finds are dropped,
-    or with --yield none is, and one relation leaks. Writes train.jsonl, dev.jsonl, test.jsonl if
-    asked for, dropped.jsonl, and split.json with settings, sizes and what the parts share, as
-    counted in the files written.
+    that parts cannot be made without loss, a search drops few utterances; with --yield it drops
+    none, and few leak by one relation. Writes train.jsonl, dev.jsonl, test.jsonl if asked for,
+    dropped.jsonl, and split.json with settings, sizes and what the parts share, as counted in the
+    files written.
 
     For example, each on one line:
 
