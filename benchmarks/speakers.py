@@ -2,7 +2,7 @@
 
     python benchmarks/speakers.py ../shared/speech [--document docs/experiments.md]
 
-Speakers of each corpus are halved by name. The first half chose every setting of malgwi.voice and
+Speakers of each corpus are halved by name. The first half chose every setting of malgwi.voices and
 chooses the threshold here, by mean pairwise F1 over both corpora and both conditions; the second
 half is reported. A voice model is learned from the very utterances that are reported, without
 their labels, as an audit does it; beside it stands the model of the embedded synthetic voices.
@@ -31,9 +31,9 @@ from malgwi.checkpoint import write_bytes
 from malgwi.corpora.pansori import Pansori
 from malgwi.corpora.rows import Row
 from malgwi.metrics.clustering import equal_error_rate, pairwise_score
-from malgwi.speakers import DEFAULT_THRESHOLD, estimate_speakers
 from malgwi.telephone import TelephoneConfig, simulate
-from malgwi.voice import VoiceModel, learn_voices, synthetic_voices, voice_embedding
+from malgwi.voices.embedding import VoiceModel, learn_voices, synthetic_voices, voice_embedding
+from malgwi.voices.speakers import DEFAULT_THRESHOLD, estimate_speakers
 
 Floats = NDArray[np.float64]
 Condition = Literal["clean", "telephone"]

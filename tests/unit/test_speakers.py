@@ -9,16 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from malgwi import mixture
 from malgwi.audio import load
-from malgwi.cepstra import CepstraConfig, mel_bands, speech_cepstra
 from malgwi.corpora.embedded import Embedded, embedded_folder
 from malgwi.corpora.rows import Row
 from malgwi.errors import AudioError, ConfigError, DataError
 from malgwi.metrics.clustering import equal_error_rate, pairwise_score
-from malgwi.speakers import estimate_speakers
 from malgwi.spectral import mel_filters
-from malgwi.voice import VoiceConfig, VoiceModel, _projection, learn_voices, voice_embedding
+from malgwi.voices import mixture
+from malgwi.voices.cepstra import CepstraConfig, mel_bands, speech_cepstra
+from malgwi.voices.embedding import (
+    VoiceConfig,
+    VoiceModel,
+    _projection,
+    learn_voices,
+    voice_embedding,
+)
+from malgwi.voices.speakers import estimate_speakers
 
 RATE = 8000
 VOICES, PER_VOICE = 12, 6

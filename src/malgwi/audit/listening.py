@@ -18,7 +18,7 @@ from malgwi import audio
 from malgwi.audit.sound import Sound, measure
 from malgwi.errors import AudioError, MissingExtraError
 from malgwi.manifest import Facts
-from malgwi.voice import VoiceModel, voice_embedding
+from malgwi.voices.embedding import VoiceModel, voice_embedding
 
 Samples = NDArray[np.float32]
 #: Utterances under way for each thread: enough that a long one does not leave the others idle.

@@ -23,8 +23,8 @@ from malgwi.errors import AudioError, DataError, MissingExtraError
 from malgwi.leakage import Leak, leakage
 from malgwi.manifest import Facts
 from malgwi.metrics.clustering import pairwise_score
-from malgwi.speakers import estimate_speakers
-from malgwi.voice import VoiceModel, learn_voices, synthetic_voices
+from malgwi.voices.embedding import VoiceModel, learn_voices, synthetic_voices
+from malgwi.voices.speakers import estimate_speakers
 
 #: Utterances that teach how voices sound; more cost time and change little.
 _TEACHERS = 500

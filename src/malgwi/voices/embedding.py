@@ -27,11 +27,12 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from malgwi import audio, mixture
-from malgwi.cepstra import CepstraConfig, seconds, speech_cepstra
+from malgwi import audio
 from malgwi.errors import AudioError, ConfigError, DataError
-from malgwi.mixture import Mixture
 from malgwi.telephone import TelephoneConfig, simulate
+from malgwi.voices import mixture
+from malgwi.voices.cepstra import CepstraConfig, seconds, speech_cepstra
+from malgwi.voices.mixture import Mixture
 
 Samples = NDArray[np.float32]
 Floats = NDArray[np.float64]
