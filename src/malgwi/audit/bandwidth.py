@@ -26,8 +26,9 @@ Samples = NDArray[np.float32]
 TELEPHONE_EDGE_HZ = 4_250.0
 #: What counts as a cliff, in dB.
 CLIFF_DB = 20.0
-#: With less of the energy above 4 kHz than this (-42 dB) the line ends there, steep or not. Wide
-#: Korean speech has -33 to -16 dB, telephone speech through Opus or MP3 below -50 dB.
+#: With less of the energy above 4 kHz than this (-42 dB) the line ends there, steep or not. Chosen
+#: on 180 utterances: wide Korean speech had -38 to -16 dB, simulated telephone speech through Opus
+#: or MP3 as a rule below -50 dB, at most -38.
 _HARDLY_ANY = 10**-4.2
 _BAND_HZ = 125.0
 #: No edge is looked for below: between two formants speech has valleys.

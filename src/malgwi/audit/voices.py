@@ -23,7 +23,7 @@ from malgwi.errors import AudioError, DataError, MissingExtraError
 from malgwi.leakage import Leak, leakage
 from malgwi.manifest import Facts
 from malgwi.metrics.clustering import pairwise_score
-from malgwi.voices.embedding import VoiceModel, learn_voices, synthetic_voices
+from malgwi.voices.embedding import VoiceModel, learn_voices
 from malgwi.voices.speakers import estimate_speakers
 
 #: Utterances that teach how voices sound; more cost time and change little.
@@ -40,7 +40,7 @@ class EstimatedSpeakers:
         agreement: Pairwise F1 with the given labels, over utterances that have both; NaN where
             no two of them share a label.
         leaks: Leakage of estimated speakers between parts.
-        learned_from: Utterances the voices were learned from; 0 for the synthetic ones.
+        learned_from: Utterances that the voices were learned from.
     """
 
     labels: Mapping[str, NDArray[np.int64]]
@@ -69,13 +69,14 @@ class EstimatedSpeakers:
 def learn(parts: Sequence[Part]) -> tuple[VoiceModel, int]:
     """A model of the voices in these parts, and from how many utterances it was learned.
 
-    Where too little is said in them it is the synthetic one, and the number is 0.
+    Raises:
+        DataError: Too few utterances; a model of other voices would be no ground to cluster on.
     """
     drawn = _draw((facts for part in parts for facts in part), _TEACHERS)
     try:
         model = learn_voices(_readable(drawn))
-    except DataError:
-        return synthetic_voices(), 0
+    except DataError as error:
+        raise DataError(f"speakers cannot be estimated: {error}") from error
     return model, model.num_utterances
 
 

@@ -150,7 +150,7 @@ def learn_voices(
     if len(pairs) < config.least_utterances:
         raise DataError(
             f"{len(pairs)} utterances with {2 * config.least_s} s of speech: learning voices "
-            f"needs {config.least_utterances}; use synthetic_voices() for so few"
+            f"needs {config.least_utterances}"
         )
     sounds = mixture.fit(
         _thinned([frames for pair in pairs for frames in pair], config),
