@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from malgwi.errors import DataError
-from malgwi.linkage import Gathering, script_groups
 from malgwi.manifest import Facts
 from malgwi.split import DROPPED, SplitConfig, plan
+from malgwi.split.linkage import Gathering, script_groups
 from malgwi.text.scripts import script
 
 Row = tuple[str, str, str, float]  # corpus, speaker, text, duration_s
@@ -111,7 +111,7 @@ def test_the_order_of_the_input_does_not_matter(
 def test_the_hash_seed_of_python_does_not_matter() -> None:
     program = """
 import random
-from malgwi.linkage import Gathering
+from malgwi.split.linkage import Gathering
 from malgwi.manifest import Facts
 from malgwi.split import SplitConfig, plan
 draw = random.Random(0)

@@ -10,10 +10,10 @@ from rapidfuzz.distance import Levenshtein
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from malgwi.components import Components
 from malgwi.errors import ConfigError
 from malgwi.leakage import RELATIONS, Leak, leakage
 from malgwi.manifest import Facts
+from malgwi.split.components import Components
 from malgwi.text.scripts import script
 
 

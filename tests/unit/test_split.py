@@ -12,9 +12,9 @@ from lhotse.cut import MonoCut
 from malgwi import manifest
 from malgwi.cli import main
 from malgwi.errors import ConfigError, DataError
-from malgwi.linkage import Gathering
 from malgwi.manifest import Facts, new_cut
 from malgwi.split import DROPPED, Plan, Split, SplitConfig, plan, split
+from malgwi.split.linkage import Gathering
 from malgwi.text.scripts import script
 
 

@@ -13,9 +13,9 @@ from tyro.conf import Positional
 from malgwi import manifest
 from malgwi.errors import ConfigError, DataError
 from malgwi.leakage import Leak, leakage
-from malgwi.linkage import Gathering
 from malgwi.manifest import Facts
 from malgwi.split import DROPPED, How, Plan, SplitConfig, plan
+from malgwi.split.linkage import Gathering
 
 
 def main(

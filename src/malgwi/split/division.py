@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from malgwi.components import Ids
-from malgwi.linkage import Rows, size
+from malgwi.split.components import Ids
+from malgwi.split.linkage import Rows, size
 
 Mask = NDArray[np.bool_]
 Seconds = NDArray[np.float64]

@@ -23,11 +23,11 @@ from lhotse.cut import MonoCut
 from numpy.typing import NDArray
 
 from malgwi import manifest
-from malgwi.components import Ids
-from malgwi.division import TOLERANCE, Cut, Goal, Problem, Whole, Yielding
 from malgwi.errors import ConfigError, DataError
-from malgwi.holdout import HeldOut, hold_out
-from malgwi.linkage import Gathering, Linked, Rows, size
+from malgwi.split.components import Ids
+from malgwi.split.division import TOLERANCE, Cut, Goal, Problem, Whole, Yielding
+from malgwi.split.holdout import HeldOut, hold_out
+from malgwi.split.linkage import Gathering, Linked, Rows, size
 from malgwi.text.scripts import check_distance
 
 How = Literal["disjoint", "speaker", "script", "random"]
@@ -144,7 +144,7 @@ def plan(linked: Linked, config: SplitConfig) -> Plan:
 
     What depends on chance depends on ``config.seed`` alone, not on the order of the utterances.
     Without strata and with at most ten speakers or scripts to divide, all choices of them are
-    weighed; beyond that it is a search (see `malgwi.holdout`).
+    weighed; beyond that it is a search (see `malgwi.split.holdout`).
 
     Raises:
         DataError: A speaker who is not named, or a part that would be empty.

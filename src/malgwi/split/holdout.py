@@ -18,9 +18,9 @@ from itertools import product
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from malgwi.components import Ids
-from malgwi.division import Goal, Mask, Outcome, Problem, Seconds
-from malgwi.linkage import size
+from malgwi.split.components import Ids
+from malgwi.split.division import Goal, Mask, Outcome, Problem, Seconds
+from malgwi.split.linkage import size
 
 #: A second beyond the tolerance weighs as much as this many seconds' worth of lost utterances.
 _SIZE_WEIGHT = 5.0

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from malgwi.components import Components, Ids
 from malgwi.errors import ConfigError, DataError
 from malgwi.manifest import Facts
+from malgwi.split.components import Components, Ids
 from malgwi.text.scripts import check_distance, script
 from malgwi.text.similarity_join import similar_pairs
 
