@@ -18,7 +18,7 @@ def quick() -> RunConfig:
     """Joint CTC and attention on 80 ms frames: BLSTM 4 × 320, composed syllables, 60 minutes.
 
     ``malgwi train quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores.
-    Measured: CER without spaces 58.3 % (51.7 to 67.9) on unseen speakers and sentences after 3.6 h
+    Measured: CER without spaces 58.3 % (46.2 to 70.7) on unseen speakers and sentences after 3.6 h
     of real speech (docs/experiments.md).
     """
     return RunConfig(
