@@ -69,7 +69,7 @@ def telephone() -> RunConfig:
 def demo() -> RunConfig:
     """`telephone`, smaller and at 60 ms, for the embedded corpus and five minutes.
 
-    ``malgwi demo``, two CPU cores. Measured: CER without spaces 4.97 % (3.42 to 6.65) on unseen
+    ``malgwi demo``, two CPU cores. Measured: CER without spaces 5.1 % (3.4 to 6.9) on unseen
     voices and sentences (docs/experiments.md).
     """
     base = telephone()
