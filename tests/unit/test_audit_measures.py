@@ -55,7 +55,7 @@ class TestPace:
 
     def test_short_texts_are_judged_among_their_like(self) -> None:
         """One syllable in a second is slow for a sentence, and usual for a syllable."""
-        pace = Pace("train", 10, 4.5)
+        pace = Pace("train", 10, 4.0)
         self.normal(pace, 30, rate=7.0)
         self.normal(pace, 1, rate=1.0)
         much, little = pace.outliers()
