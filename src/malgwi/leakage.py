@@ -59,7 +59,8 @@ class Leak:
         second: The part whose score is in question.
         leaking: Utterances of the second part that share it with one of the first.
         utterances: All utterances of the second part.
-        unknown: Those that cannot be judged: no speaker named, no text, no audio file.
+        unknown: Those that cannot be judged: no speaker named, no text, no audio file; all of
+            them where the first part has none at all.
         shared: Distinct speakers, scripts or files of the second part that leak.
         distinct: All of them in the second part.
         examples: Some, each of another speaker, script or file.
@@ -74,6 +75,11 @@ class Leak:
     shared: int
     distinct: int
     examples: tuple[Example, ...] = ()
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything could be compared; if not, a share of 0 is no good news."""
+        return self.unknown < self.utterances
 
     @property
     def share(self) -> float:
@@ -250,11 +256,20 @@ def _between(
     speaks[one.speaker[one.speaker >= 0]] = True
     exact = np.append(partner == np.arange(len(partner)), False)
     nearly = np.append(partner >= 0, False)
+    says = (other.script >= 0) & bool((one.script >= 0).any())
     found: dict[Relation, tuple[Ids, Mask, Mask]] = {
-        "speaker": (other.speaker, other.speaker >= 0, speaks[other.speaker]),
-        "script": (other.script, other.script >= 0, exact[other.script]),
-        "near_script": (other.script, other.script >= 0, nearly[other.script]),
-        "audio": (other.audio(), other.audio() != 0, _same_audio(one, other)),
+        "speaker": (
+            other.speaker,
+            (other.speaker >= 0) & bool(speaks.any()),
+            speaks[other.speaker],
+        ),
+        "script": (other.script, says, exact[other.script]),
+        "near_script": (other.script, says, nearly[other.script]),
+        "audio": (
+            other.audio(),
+            (other.audio() != 0) & bool((one.audio() != 0).any()),
+            _same_audio(one, other),
+        ),
     }
     shown = _Examples(one, other, partner, list(names.speakers), list(names.scripts))
     for relation, (things, known, leaks) in found.items():

@@ -130,13 +130,20 @@ def _from_manifest(
     from malgwi import manifest  # Lhotse takes a second, which --help should not
 
     found: dict[str, dict[str, str]] = {}
+    known = False
     for facts in manifest.facts(path):
         if facts.id not in references:
             continue
-        values = {**facts.custom, "speaker": facts.speaker, "channel": facts.channel}
+        known = True
+        values = {"channel": facts.channel, **facts.custom, "speaker": facts.speaker}
         for kind in kinds:
             if (value := values.get(kind)) is not None:
                 found.setdefault(kind, {})[facts.id] = str(value)
+    if references and not known:
+        raise DataError(
+            f"{path} has none of the {len(references)} utterances, such as "
+            f"{next(iter(references))!r}: give the manifest of these references, or leave it out"
+        )
     return found
 
 

@@ -288,3 +288,20 @@ def balanced(page: str) -> None:
     reader = Reader()
     reader.feed(page)
     assert reader.stack == []
+
+
+def test_what_cannot_be_judged_is_not_called_clean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No speaker is named: 0 % would be read as good news. And a narrow terminal keeps counts."""
+    monkeypatch.setenv("COLUMNS", "70")
+    rows = [*plain(30, 1, "x"), ("15시 30분에 만나요", None, hiss(5))]
+    train = corpus(tmp_path, "train", [(text, None, sound) for text, _, sound in rows])
+    dev = corpus(tmp_path, "dev", [(text, None, sound) for text, _, sound in plain(30, 2, "y")])
+    assert run(train, dev, "--no-sound", "--out", tmp_path / "out", "--max-leakage", 0) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"dev in train +unknown +0\.0%", said)
+    assert re.search(r"Digits +1 +train030", said)
+    page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
+    assert "Unknown, since none is named: speaker (dev in train)." in page
+    assert "by speaker" not in page

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from malgwi.audit.fingerprints import Columns, distinct
-from malgwi.audit.pace import Pace
+from malgwi.audit.histogram import even
+from malgwi.audit.pace import Pace, robust_scale, widening
 from malgwi.audit.part import Part, PartAudit
 from malgwi.audit.ranking import Ranking, Suspect
 from malgwi.audit.repeats import look_up, repeats
@@ -66,6 +67,38 @@ class TestPace:
         self.normal(pace, 20, count=20)
         pace.add(utterance("odd"), 20, 400.0)
         assert [ranking.count for ranking in pace.outliers()] == [0, 0]
+
+    def test_a_lively_speaker_beside_even_ones_is_not_suspicious(self) -> None:
+        """Actors at one speed deviate by 7 %; who says 6.8 syllables a second is in no hurry."""
+        pace = Pace("train", 10, 4.0)
+        for number in range(300):
+            pace.add(utterance(f"actor{number}"), 40, 40 / (4.8 * 2 ** (0.05 * (number % 5 - 2))))
+        pace.add(utterance("lively"), 34, 5.0)
+        pace.add(utterance("half"), 40, 2 * 40 / 4.8)  # half of what is heard
+        much, little = pace.outliers()
+        assert much.count == 0
+        assert [suspect.facts.id for suspect in little.listed()] == ["half"]
+
+    def test_a_class_of_few_is_judged_by_its_neighbours(self) -> None:
+        """One syllable in a second, among a few like it and many sentences three times as fast."""
+        pace = Pace("train", 10, 4.0)
+        self.normal(pace, 1, count=20, rate=1.3)
+        self.normal(pace, 4, count=100, rate=2.0)
+        self.normal(pace, 30, count=2_000, rate=6.0)
+        assert [ranking.count for ranking in pace.outliers()] == [0, 0]
+
+    @pytest.mark.parametrize("count", [50, 100, 400])
+    def test_false_alarms_are_as_rare_as_the_bound_says(self, count: int) -> None:
+        """Of normal rates 0.27 % lie beyond three deviations, of few as of many."""
+        random, beyond, trials = np.random.default_rng(count), 0, 40_000 // count
+        for _ in range(trials):
+            rates = even(-5, 8, 1 / 32, "")
+            values = random.normal(2.3, 0.3, count)
+            for value in values:
+                rates.add(value)
+            middle, deviation = robust_scale(rates)
+            beyond += int((np.abs(values - middle) > 3 * deviation * widening(count, 3.0)).sum())
+        assert 0.0015 < beyond / (count * trials) < 0.0045
 
     def test_more_than_are_kept_are_counted(self) -> None:
         pace = Pace("train", 5, 4.0)

@@ -75,6 +75,18 @@ def test_table_names_every_metric_with_rate_counts_and_interval(files, capsys):
     assert re.search(r"fingerprint c[0-9a-f]{8}-r[0-9a-f]{8}: ", printed)
 
 
+def test_what_is_printed_fits_a_terminal(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ref = files("r.tsv", *(f"{i}\t커피 한 잔, 주세요 {'네 ' * 50}" for i in range(600)))
+    hyp = files("h.tsv", *(f"{i}\t{'네 ' * (i % 60)}" for i in range(600)))
+    printed = run(capsys, "--ref", ref, "--hyp", hyp)
+    row = next(line for line in printed.splitlines() if "CER with spaces" in line)
+    assert re.search(r"%  +[0-9.]+ – [0-9.]+ ", row)  # no figure is broken or cut
+    assert "…" not in printed
+    caption = printed[printed.index("CER is without spaces") :].splitlines()
+    assert caption[1].startswith("them; mean: of the utterances' rates; * the same figures")
+
+
 def test_intervals_by_speaker_and_script_the_widest_first(files, capsys):
     lines = [f"{i}\t{'가나다라마'[i % 5]}나다라" for i in range(40)]
     heard = [line[:-1] + "마" * (i % 8 == 0) for i, line in enumerate(lines)]
@@ -120,6 +132,23 @@ def test_clusters_come_from_keys_of_the_reference_or_from_a_manifest(files, caps
     with pytest.raises(SystemExit):
         run(capsys, *args, "--by", "dialect")
     assert "--by dialect: nothing says the dialect" in capsys.readouterr().err
+
+
+def test_a_channel_that_the_manifest_names_goes_before_its_number(files, capsys):
+    lines = [{"id": str(i), "text": "가나" * (i + 1), "speaker": "s"} for i in range(12)]
+    cuts = [cut(x, custom={"channel": ["mobile", "line"][i % 2]}) for i, x in enumerate(lines)]
+    manifest = files("cuts.jsonl", *map(json.dumps, cuts))
+    ref = files("r.tsv", *(f"{line['id']}\t{line['text']}" for line in lines))
+    args = ("--ref", ref, "--hyp", ref, "--json", "--manifest", manifest, "--by", "channel")
+    assert units_by_kind(run(capsys, *args)) == {"utterance": 12, "channel": 2}
+
+
+def test_a_manifest_of_other_utterances_is_refused(files, capsys):
+    manifest = files("cuts.jsonl", json.dumps(cut({"id": "x", "text": "네", "speaker": "s"})))
+    ref = files("r.tsv", "a\t네", "b\t아니요")
+    with pytest.raises(SystemExit):
+        run(capsys, "--ref", ref, "--hyp", ref, "--manifest", manifest)
+    assert "cuts.jsonl has none of the 2 utterances, such as 'a'" in capsys.readouterr().err
 
 
 def units_by_kind(printed):
@@ -178,6 +207,13 @@ def test_a_published_figure_finds_its_counting(files, capsys):
     printed = run(capsys, *args)
     after = printed.split("nearest to 12.50 %:\n")[1].splitlines()[0]
     assert after.split("  ")[-1].startswith("CER without spaces, over the corpus")
+
+
+def test_a_published_figure_in_percent_is_refused(files, capsys):
+    ref = files("r.tsv", "a\t네")
+    with pytest.raises(SystemExit):
+        run(capsys, "--ref", ref, "--hyp", ref, "--match", "7.33")
+    assert "--match 7.33: give a rate between 0 and 1" in capsys.readouterr().err
 
 
 def test_other_countings_can_be_left_out(files, capsys):

@@ -161,9 +161,17 @@ def test_what_is_printed(files, capsys):
     a, b = files("a.json", report(heard(0.9))), files("b.json", report(heard(0.1)))
     printed = run(capsys, a, b, "--detect", "0.005")
     assert "B is better" in printed
-    assert "B better in" in printed
+    assert "B better" in printed
     assert "by speaker: to see 0.50 points 80% of the time:" in printed
     assert "utterances at as many each" in printed
+
+
+def test_the_table_fits_a_terminal(files, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    a, b = files("a.json", report(heard(0.9))), files("b.json", report(heard(0.1)))
+    printed = run(capsys, a, b)
+    assert "exact" in printed
+    assert "…" not in printed
 
 
 def test_missing_and_foreign_files_are_named(files, capsys, tmp_path):

@@ -120,6 +120,17 @@ def test_equal_systems_do_not_differ():
     assert found.improvement == 0.5
 
 
+@pytest.mark.parametrize(("units", "told_apart"), [(2, False), (5, False), (6, True)])
+def test_few_units_that_change_alike_prove_nothing(units, told_apart):
+    worse, better = [rate(2, 10)] * units, [rate(1, 10)] * units
+    found = paired_difference(worse, better)
+    assert found.p == 2.0 ** (1 - units)  # the sign test
+    assert found.interval.low == pytest.approx(-0.1)
+    assert (found.interval.high < 0) == told_apart
+    back = paired_difference(better, worse)
+    assert (back.interval.low, back.p) == (-found.interval.high, found.p)
+
+
 def test_difference_changes_sign_with_the_order():
     a, b = binomial(80, 0.3, seed=6), binomial(80, 0.4, seed=7)
     speakers = [i // 8 for i in range(80)]

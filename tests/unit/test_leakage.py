@@ -60,6 +60,15 @@ def test_every_relation_is_counted_with_examples() -> None:
     assert [(e.first, e.second) for e in found["speaker"].examples] == [("t1", "d1")]
 
 
+def test_what_the_first_part_never_names_is_unknown() -> None:
+    """Speakers that training does not name can be any of the later part's."""
+    dev = [facts("d1", speaker="가"), facts("d2", speaker="나")]
+    found = by_relation(leakage({"train": [facts("t1")], "dev": dev}))
+    assert (found["speaker"].unknown, found["speaker"].judged) == (2, False)
+    assert (found["script"].unknown, found["script"].judged) == (0, True)
+    assert not found["audio"].judged
+
+
 def test_stretches_of_a_file_leak_if_they_overlap() -> None:
     train = [facts("t", path="/call.wav", start_s=10.0, duration_s=5.0)]
     cases = {

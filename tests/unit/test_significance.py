@@ -159,8 +159,11 @@ def test_what_cannot_be_tested_is_refused():
         randomisation(a, b)
     with pytest.raises(ConfigError, match="rounds is 0"):
         randomisation(a, a, rounds=0)
-    with pytest.raises(ConfigError, match="above 0"):
-        needed(a, a, detect=0.0)
+    for detect in (0.0, 5.0):
+        with pytest.raises(ConfigError, match="give a rate between 0 and 1"):
+            needed(a, a, detect=detect)
+    with pytest.raises(ConfigError, match=r"power is 0\.05: it must lie between 0\.05 and 1"):
+        needed(a, a, power=0.05)
     with pytest.raises(ConfigError, match="power is 80"):
         needed(a, a, power=80)
     with pytest.raises(DataError, match="no tokens"):

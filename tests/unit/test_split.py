@@ -227,8 +227,9 @@ def test_a_speaker_too_large_is_kept_whole_and_reported() -> None:
     assert [len(part) for part in result.parts.values()] == [10, 10]
     (warning,) = result.warnings
     assert warning == (
-        "둘: dev has 50.0% of it, 10.0% was asked; no better was found with its 2 speakers and 20 "
-        "scripts, which form 2 components, the largest with 50.0% of it"
+        "둘: dev has 50.0% of it, 10.0% was asked, and nothing nearer was found: its 2 speakers "
+        "and 20 scripts hang together in 2 groups, the largest with 50.0% of its utterances; --yield "
+        "speaker or --yield script may come nearer, and says what leaks"
     )
 
 
@@ -310,6 +311,29 @@ def test_what_yields_is_counted_in_the_audit(
     assert {k["relation"]: k["share"] for k in report["leakage"]} == {
         "speaker": 1.0, "script": 0.0, "near_script": 0.0, "audio": 0.0,
     }  # fmt: skip
+
+
+def test_a_split_into_its_own_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would leave nothing of the manifest, and take the test part beside it away."""
+    cuts = corpus("x", 20, 20)
+    path = tmp_path / "train.jsonl"
+    manifest.write(cuts, path)
+    before = path.read_bytes()
+    with pytest.raises(SystemExit) as stopped:
+        main(["split", str(path), str(tmp_path / ".." / tmp_path.name), "--dev", "0.1"])
+    assert stopped.value.code == 2
+    assert "name another folder" in capsys.readouterr().err
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["train.jsonl"]
+
+
+def test_nothing_to_divide_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(SystemExit):
+        main(["split", str(tmp_path / "empty.jsonl"), str(tmp_path / "out")])
+    assert "hold no utterances" in capsys.readouterr().err
 
 
 def test_copied_lines_are_what_writing_the_cuts_gives(tmp_path: Path) -> None:

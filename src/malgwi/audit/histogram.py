@@ -108,6 +108,28 @@ class Histogram:
         }
 
 
+def sum_of(histograms: Sequence[Histogram]) -> Histogram:
+    """What all of them counted, in one; they have the same edges.
+
+    >>> halves = [even(0, 2, 1, "s") for _ in range(2)]
+    >>> for half, value in zip(halves, (0.5, 1.5)):
+    ...     half.add(value)
+    >>> both = sum_of(halves)
+    >>> both.counts, both.count, both.lowest, both.highest
+    ([1, 1], 2, 0.5, 1.5)
+    """
+    some = histograms[0]
+    both = Histogram(some.edges, some.unit, logarithmic=some.logarithmic)
+    both.counts = [sum(counts) for counts in zip(*(h.counts for h in histograms), strict=True)]
+    both.below = sum(h.below for h in histograms)
+    both.above = sum(h.above for h in histograms)
+    both.count = sum(h.count for h in histograms)
+    both.total = sum(h.total for h in histograms)
+    both.lowest = min(h.lowest for h in histograms)
+    both.highest = max(h.highest for h in histograms)
+    return both
+
+
 def even(low: float, high: float, step: float, unit: str) -> Histogram:
     """Bins of equal width.
 

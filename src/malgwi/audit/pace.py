@@ -6,25 +6,32 @@ length: "네" with its pause takes as long as half a sentence. So utterances are
 classes of text length, each twice as long as the one before, on the logarithm of the rate, by the
 robust z-score: distance from the median over 1.4826 times the median absolute deviation, which is
 the standard deviation where the rest is normal, and which the outliers themselves do not widen.
+A deviation estimated on few utterances is uncertain, so the bound is wider there, as Student's is.
 
-Source: B. Iglewicz and D. Hoaglin, "How to Detect and Handle Outliers", ASQC 1993, chapter 3.
+Sources: B. Iglewicz and D. Hoaglin, "How to Detect and Handle Outliers", ASQC 1993, chapter 3;
+D. L. Wallace, "Bounds on normal approximations to Student's and the chi-square distributions",
+Ann. Math. Statist. 30(4), 1959, for Student's quantiles.
 """
 
 import math
 
 import numpy as np
 
-from malgwi.audit.histogram import Histogram, even
+from malgwi.audit.histogram import Histogram, even, sum_of
 from malgwi.audit.ranking import Ranking, Suspect
 from malgwi.manifest import Facts
 
-#: A class with fewer utterances is judged by all classes together.
+#: A class with fewer utterances is judged together with its neighbours, as many as it takes.
 _FEWEST = 50
 _CLASSES = 8
 #: Of log2 characters a second: 1/32 of an octave, 2 %, a bin.
 _LOWEST, _HIGHEST, _BIN = -5.0, 8.0, 1 / 32
-#: Speech that is more even than this (octaves) is not judged more strictly for it.
-_LEAST_DEVIATION = 0.1
+#: Speech that is more even than this (octaves) is not judged more strictly for it: actors at one
+#: speed have 0.1, and beside them four deviations would be no more than a lively speaker.
+_LEAST_DEVIATION = 0.2
+#: The median absolute deviation of so many normal values is as certain as a standard deviation of
+#: one: its relative efficiency.
+_EFFICIENCY = 0.3675
 
 
 class Pace:
@@ -40,7 +47,6 @@ class Pace:
         self._part = part
         self._size = size
         self._bound = bound
-        self._all = even(_LOWEST, _HIGHEST, _BIN, "log2 characters/s")
         self._classes = [_LengthClass(size) for _ in range(_CLASSES)]
 
     def add(self, facts: Facts, characters: int, seconds: float) -> None:
@@ -48,7 +54,6 @@ class Pace:
         if characters <= 0 or seconds <= 0:
             return
         rate = math.log2(characters / seconds)
-        self._all.add(rate)
         of_length = self._classes[min(_CLASSES - 1, (characters - 1).bit_length())]
         of_length.rates.add(rate)
         for sign, extremes in ((1, of_length.fast), (-1, of_length.slow)):
@@ -60,15 +65,25 @@ class Pace:
     def outliers(self) -> tuple[Ranking, Ranking]:
         """Too much text, and too little; ``score`` is the robust z-score without its sign."""
         much, little = Ranking(self._size), Ranking(self._size)
-        for of_length in self._classes:
-            enough = of_length.rates.count >= _FEWEST
-            rates = of_length.rates if enough else self._all
+        for place, of_length in enumerate(self._classes):
+            rates = self._of_like_length(place)
             if rates.count < _FEWEST:
                 continue
             middle, deviation = robust_scale(rates)
+            deviation *= widening(rates.count, self._bound)
             self._judge(of_length.rates, of_length.fast, much, middle, deviation, 1)
             self._judge(of_length.rates, of_length.slow, little, middle, deviation, -1)
         return much, little
+
+    def _of_like_length(self, place: int) -> Histogram:
+        """The rates of a class, and of its neighbours as far as it takes to have enough."""
+        rates = self._classes[place].rates
+        for reach in range(1, _CLASSES):
+            if rates.count >= _FEWEST:
+                break
+            near = self._classes[max(0, place - reach) : place + reach + 1]
+            rates = sum_of([of_length.rates for of_length in near])
+        return rates
 
     def _judge(
         self,
@@ -108,7 +123,7 @@ class _LengthClass:
 
 
 def robust_scale(values: Histogram) -> tuple[float, float]:
-    """Median and 1.4826 times the median absolute deviation, to within a bin; at least 0.1.
+    """Median and 1.4826 times the median absolute deviation, to within a bin; at least 0.2.
 
     >>> some = even(0, 10, 0.01, "")
     >>> for value in (1, 2, 3, 4, 5, 6, 9.5):
@@ -127,6 +142,21 @@ def robust_scale(values: Histogram) -> tuple[float, float]:
     passed = np.cumsum(counts[order])
     median_away = float(away[order][np.searchsorted(passed, values.count / 2)])
     return middle, max(1.4826 * max(median_away, step / 2), _LEAST_DEVIATION)
+
+
+def widening(count: int, bound: float) -> float:
+    """How many times further out Student's bound is than the normal one, at an equal chance.
+
+    Args:
+        count: Values by which a robust deviation was estimated.
+        bound: In standard deviations, of a normal distribution.
+
+    >>> [round(widening(count, 4.0), 2) for count in (50, 400, 10_000)]
+    [1.29, 1.03, 1.0]
+    """
+    freedom = _EFFICIENCY * count
+    corrected = bound * (8 * freedom + 3) / (8 * freedom + 1)
+    return math.sqrt(freedom * math.expm1(corrected**2 / freedom)) / bound
 
 
 def _beyond(rates: Histogram, limit: float, sign: int) -> int:

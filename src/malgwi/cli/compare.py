@@ -303,7 +303,7 @@ def _table(result: Comparison) -> Table:
     table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     level = result.differences[0].interval.level
     table.add_column("by", no_wrap=True)
-    for heading in ("units", f"B − A, {level:.0%}", "p", "B better in", "swapped p", "differ on"):
+    for heading in ("units", f"B − A, {level:.0%}", "p", "B better", "swapped p", "differ"):
         table.add_column(heading, justify="right", no_wrap=True)
     for found, swapped in zip(result.differences, result.randomisations, strict=True):
         low, high = found.interval.low, found.interval.high

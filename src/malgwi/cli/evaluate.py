@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -18,6 +19,7 @@ from rich.progress import Progress
 
 from malgwi import __version__, manifest
 from malgwi.checkpoint import write_bytes
+from malgwi.cli.score_tables import percent
 from malgwi.cli.transcribe import searched
 from malgwi.evaluate import Evaluation, evaluate
 from malgwi.evaluate import Utterance as Decoded
@@ -205,12 +207,10 @@ def summarise(report: Report, console: Console) -> None:
     assert report.speed is not None
     assert report.size is not None
     for name, rate in report.scores.corpus.by_name().items():
-        bounds = report.intervals[name]
-        console.print(
-            f"{name:<12} {100 * rate.rate:6.2f} %   95 % interval {100 * bounds.low:.2f} to "
-            f"{100 * bounds.high:.2f} (by {bounds.by})",
-            highlight=False,
-        )
+        found = report.intervals[name]
+        shown = f"95 % interval {100 * found.low:.2f} to {100 * found.high:.2f} (by {found.by})"
+        interval = "no interval" if math.isnan(found.width) else shown
+        console.print(f"{name:<12} {percent(rate.rate):>8}   {interval}", highlight=False)
     speed, size = report.speed, report.size
     console.print(
         f"{speed.x_real_time:.0f} × real time on {speed.threads} threads "

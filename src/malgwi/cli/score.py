@@ -84,6 +84,8 @@ def main(
         resamples: Test sets drawn for the 95 % intervals.
         seed: Of those draws.
     """
+    if match is not None and not 0.0 <= match <= 1.0:
+        raise ConfigError(f"--match {match:g}: give a rate between 0 and 1, such as 0.0733")
     references = read_texts(ref)
     hypotheses = read_texts(hyp, references)
     if not references:

@@ -21,11 +21,11 @@ from malgwi.metrics.tally import Tally
 
 def rates(corpus: Rates, intervals: Mapping[str, Interval]) -> Table:
     """The five metrics, each with its widest interval and its counts."""
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("", no_wrap=True)
     level = next(iter(intervals.values())).level
     for heading in ("rate", f"{level:.0%} interval", "hits", "sub", "del", "ins", "ref"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for metric, rate in corpus.by_name().items():
         counts = (rate.hits, rate.substitutions, rate.deletions, rate.insertions, rate.reference)
         shown = percent(rate.rate) if rate.denominator else "none"
@@ -83,8 +83,8 @@ def countings(figures: Sequence[Figure]) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
-        caption="CER is without spaces, sp with them, MER ch over characters without them;\n"
-        "mean: of the utterances' rates; * the same figures",
+        caption="CER is without spaces, sp with them, MER ch over characters without\n"
+        "them; mean: of the utterances' rates; * the same figures",
         caption_justify="left",
     )
     table.add_column("text", no_wrap=True)

@@ -71,6 +71,7 @@ def main(
         given = " ".join(map(str, paths)) or "nothing"
         raise ConfigError(f"wanted MANIFEST... OUT_DIR, the folder last; given: {given}")
     *manifests, out_dir = paths
+    _refuse_own_outputs(manifests, out_dir)
     config = SplitConfig(
         dev=dev, test=test, how=how, seed=seed, unknown_speakers=unknown_speakers,
         max_distance=max_distance, stratify=stratify, yields=yields,
@@ -87,10 +88,23 @@ def main(
     for _ in parts.pop("dropped"):
         pass
     leaks = leakage(parts, max_distance=max_distance)
-    report = describe(found, config, leaks, sizes)
+    report = {
+        "manifests": [str(path) for path in manifests],
+        **describe(found, config, leaks, sizes),
+    }
     with manifest.atomic_text(out_dir / "split.json") as file:
         json.dump(report, file, ensure_ascii=False, indent=2)
     print("\n".join([*_lines(report, leaks), f"written to {out_dir}"]))
+
+
+def _refuse_own_outputs(manifests: Sequence[Path], out_dir: Path) -> None:
+    """A manifest that the split would overwrite is refused: it may be the only copy."""
+    written = {
+        (out_dir / f"{name}.jsonl").resolve() for name in ("train", "dev", "test", "dropped")
+    }
+    for path in manifests:
+        if path.resolve() in written:
+            raise ConfigError(f"{path} is what a split into {out_dir} writes: name another folder")
 
 
 def _planned(manifests: Sequence[Path], config: SplitConfig) -> Plan:
@@ -131,14 +145,15 @@ class Size:
 
     utterances: int = 0
     duration_s: float = 0.0
-    speakers: set[str | None] = field(default_factory=set)
+    speakers: set[str] = field(default_factory=set)
 
     def count(self, utterances: Iterable[Facts]) -> Iterator[Facts]:
         """The utterances, counted as they pass."""
         for utterance in utterances:
             self.utterances += 1
             self.duration_s += utterance.duration_s
-            self.speakers.add(utterance.speaker)
+            if utterance.speaker is not None:
+                self.speakers.add(utterance.speaker)
             yield utterance
 
 
@@ -148,7 +163,7 @@ def describe(
     """Settings, sizes and what the parts share, as JSON values."""
     return {
         "settings": asdict(config),
-        "leaks": any(leak.leaking for leak in leaks if leak.relation != "audio"),
+        "leaks": any(leak.leaking for leak in leaks),
         "parts": {
             name: {
                 "utterances": size.utterances,

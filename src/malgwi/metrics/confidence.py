@@ -287,8 +287,8 @@ def _bounds_of_difference(sample: Sample, config: BootstrapConfig) -> tuple[floa
     rate, deviation = sample.estimate, sample.deviation
     if math.isnan(deviation) or math.isnan(rate):
         return math.nan, math.nan, math.nan
-    if deviation <= 1e-12:  # every unit changes alike
-        return rate, rate, float(abs(rate) <= 1e-12)
+    if deviation <= 1e-12:
+        return _alike(rate, sample.units, config)
     low, high = t_bounds(rate, deviation, sample.freedom, config.tail)
     p = student_p(rate / deviation, sample.freedom)
     if config.method == "bootstrap_t":
@@ -297,6 +297,17 @@ def _bounds_of_difference(sample: Sample, config: BootstrapConfig) -> tuple[floa
         studentised = sample.studentised(config.resamples, config.seed)
         p = max(p, _two_sided(studentised, rate / deviation))
     return low, high, p
+
+
+def _alike(rate: float, units: int, config: BootstrapConfig) -> tuple[float, float, float]:
+    """Where every unit changes alike there is no spread, so the sign test decides.
+
+    Few such units prove nothing, and zero stays within the bounds.
+    """
+    p = 1.0 if abs(rate) <= 1e-12 else 2.0 ** (1 - units)
+    if p > 1.0 - config.level:
+        return min(rate, 0.0), max(rate, 0.0), p
+    return rate, rate, p
 
 
 def _bootstrap_t(sample: Sample, config: BootstrapConfig) -> tuple[float, float]:

@@ -266,13 +266,17 @@ def needed(
         by: What to call a unit.
 
     Raises:
-        ConfigError: ``detect`` is not above 0, or power or level not between 0 and 1.
+        ConfigError: ``detect`` or level is not between 0 and 1, or power not between
+            1 − level, which chance alone has, and 1.
     """
-    if detect is not None and detect <= 0.0:
-        raise ConfigError(f"a difference to detect of {detect}: give one above 0, such as 0.005")
-    for name, share in (("power", power), ("level", level)):
-        if not 0.0 < share < 1.0:
-            raise ConfigError(f"{name} is {share}: it must lie between 0 and 1")
+    if detect is not None and not 0.0 < detect < 1.0:
+        raise ConfigError(
+            f"a difference to detect of {detect}: give a rate between 0 and 1, such as 0.005 for "
+            "half a point"
+        )
+    for name, share, least in (("level", level, 0.0), ("power", power, 1.0 - level)):
+        if not least < share < 1.0:
+            raise ConfigError(f"{name} is {share}: it must lie between {least:g} and 1")
     one, other = Units.of(a), Units.of(b)
     utterances = len(one)
     one, other = one.by(clusters), other.by(clusters)

@@ -118,7 +118,8 @@ def _leakage(found: Audit) -> str:
     over = {id(leak) for leak in found.excessive}
     named = [(leak, "") for leak in found.leaks] + [(leak, " (by voice)") for leak in estimated]
     bars = "".join(_leak(leak, id(leak) in over, added) for leak, added in named if leak.leaking)
-    none = ", ".join(_named(leak, added) for leak, added in named if not leak.leaking)
+    none = _listed((leak, added) for leak, added in named if leak.judged and not leak.leaking)
+    unknown = _listed((leak, added) for leak, added in named if not leak.judged)
     near = (
         f"Near-duplicates differ in at most {found.config.max_distance:.0%} of their characters."
         if found.config.max_distance
@@ -127,8 +128,14 @@ def _leakage(found: Audit) -> str:
     return (
         '<section><h2>Leakage</h2><p class="note">Shares of the later part\'s utterances. '
         f"{near}</p>{bars}"
-        f"{f'<p>Nothing leaks by {escape(none)}.</p>' if none else ''}</section>"
+        f"{f'<p>Nothing leaks by {escape(none)}.</p>' if none else ''}"
+        f"{f'<p>Unknown, since none is named: {escape(unknown)}.</p>' if unknown else ''}"
+        "</section>"
     )
+
+
+def _listed(leaks: Iterable[tuple[Leak, str]]) -> str:
+    return ", ".join(_named(leak, added) for leak, added in leaks)
 
 
 def _named(leak: Leak, added: str) -> str:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from malgwi.audit import Audit, PartAudit
 from malgwi.audit.ranking import KINDS
-from malgwi.leakage import RELATIONS
+from malgwi.leakage import RELATIONS, Leak
 
 _COLOURS = {"error": "bold red", "check": "yellow", "note": "cyan"}
 _QUANTILES = (0.05, 0.5, 0.95)
@@ -77,8 +77,9 @@ def _distributions(parts: Sequence[PartAudit]) -> Table:
 
 
 def _suspicions(found: Audit) -> Table:
-    table = _table("suspicious", "utterances")
-    table.add_column("the worst", overflow="ellipsis", no_wrap=True)
+    table = _table("suspicious", "count")
+    table.expand = True  # with a ratio, only the last column gives way to a narrow terminal
+    table.add_column("the worst", overflow="ellipsis", no_wrap=True, ratio=1)
     for suspicion in found.suspicions:
         kind = KINDS[suspicion.kind]
         worst = suspicion.suspects[0] if suspicion.suspects else None
@@ -94,10 +95,13 @@ def _leaks(found: Audit) -> Table:
     pairs = list(dict.fromkeys((leak.first, leak.second) for leak in found.leaks))
     for first, second in pairs:
         of_pair = (leak for leak in found.leaks if (leak.first, leak.second) == (first, second))
-        shares = {leak.relation: leak.share for leak in of_pair}
-        cells = (
-            f"[bold red]{shares[name]:.1%}[/]" if shares[name] > bound else f"{shares[name]:.1%}"
-            for name in RELATIONS
-        )
+        by_relation = {leak.relation: leak for leak in of_pair}
+        cells = (_share(by_relation[name], bound) for name in RELATIONS)
         table.add_row(escape(f"{second} in {first}"), *cells)
     return table
+
+
+def _share(leak: Leak, bound: float) -> str:
+    if not leak.judged:
+        return "[yellow]unknown[/]"
+    return f"[bold red]{leak.share:.1%}[/]" if leak.share > bound else f"{leak.share:.1%}"

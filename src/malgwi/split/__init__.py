@@ -147,8 +147,10 @@ def plan(linked: Linked, config: SplitConfig) -> Plan:
     weighed; beyond that it is a search (see `malgwi.split.holdout`).
 
     Raises:
-        DataError: A speaker who is not named, or a part that would be empty.
+        DataError: No utterances, a speaker who is not named, or a part that would be empty.
     """
+    if not len(linked.place):
+        raise DataError("the manifests hold no utterances to divide")
     if linked.unnamed and config.unknown_speakers == "error" and _minds_speakers(config):
         raise DataError(
             f"utterance {linked.unnamed} has no speaker, so no split can be known to be disjoint: "
@@ -178,7 +180,7 @@ def plan(linked: Linked, config: SplitConfig) -> Plan:
         components=int((component_sizes > 0).sum()),
         largest_component=float(component_sizes.max() / len(part)),
         imbalance=_imbalance(linked, names, part, config.stratify),
-        warnings=_warnings(linked, names, part, shares),
+        warnings=_warnings(linked, names, part, shares, config),
     )
 
 
@@ -258,10 +260,16 @@ def _imbalance(
 
 
 def _warnings(
-    linked: Linked, names: Sequence[str], part: NDArray[np.int8], shares: Mapping[str, float]
+    linked: Linked,
+    names: Sequence[str],
+    part: NDArray[np.int8],
+    shares: Mapping[str, float],
+    config: SplitConfig,
 ) -> list[str]:
-    """What is wanted of a corpus and not reached within the tolerance, and what it consists of."""
+    """What is wanted of a corpus and not reached within the tolerance, why, and what may help."""
     rows, corpus = linked.rows, linked.rows.cells[0]
+    strict = config.how == "disjoint" and config.yields == "none"
+    remedy = "; --yield speaker or --yield script may come nearer, and says what leaks"
     components = rows.components()
     warnings = []
     for number, corpus_name in enumerate(linked.corpora):
@@ -272,10 +280,11 @@ def _warnings(
             if abs(got - shares[name]) > TOLERANCE * shares[name] + 1e-9:
                 sizes = np.bincount(components[here])
                 warnings.append(
-                    f"{corpus_name}: {name} has {got:.1%} of it, {shares[name]:.1%} was asked; no "
-                    f"better was found with its {_count(rows.speaker[here])} speakers and "
-                    f"{_count(rows.script[here])} scripts, which form {(sizes > 0).sum():,} "
-                    f"components, the largest with {sizes.max() / sizes.sum():.1%} of it"
+                    f"{corpus_name}: {name} has {got:.1%} of it, {shares[name]:.1%} was asked, and "
+                    f"nothing nearer was found: its {_count(rows.speaker[here])} speakers and "
+                    f"{_count(rows.script[here])} scripts hang together in {(sizes > 0).sum():,} "
+                    f"groups, the largest with {sizes.max() / sizes.sum():.1%} of its utterances"
+                    f"{remedy if strict else ''}"
                 )
     return warnings
 

@@ -18,7 +18,8 @@ Choices where speakers differ, or only the situation tells:
 - 번 means "times" (세번) to 20, but a number before 버스, 출구, 문제, "press" and the like
   (삼번 버스) and above 20 (이백칠번).
 - Round numbers from 30 on are as often Sino-Korean before 개, 명 (삼십개); here they are native.
-- 대 counts machines (세대), but 20대 is the decade of an age and 19대 대통령 an ordinal.
+- 대 counts machines (세대), but 20대 is the decade of an age, 19대 대통령 an ordinal, and 4대 보험
+  are the four great ones.
 - 분 is the minute (삼분), never the honorific person (세 분).
 - 3~4명 is 서너명, 2~3일 is 이삼일; a wider native range repeats the counter (세명에서 다섯명).
 - 0 is 영; in telephone numbers and after a leading zero 공. 112, 114, 119 alone are 일일이 ….
@@ -42,9 +43,14 @@ _SINO_PAIRS = ("일이", "이삼", "삼사", "사오", "오륙", "육칠", "칠�
 _NUMBER_BEFORE_BEON = re.compile(r"(?:반|버스|번호|(?:채널|티비|티브이|TV)[은는을를]?) ?$")
 _NUMBER_AFTER_BEON = re.compile(
     r"[을를]? ?(?:(?:마을)?버스|출구|문제|타자|국도|선수|채널|창구|게이트|트랙|항목|질문|보기|"
-    r"플랫폼|승강장|홈(?!페|쇼|런|피|스|경|팀)|레인|좌석|아이언|누르|눌러|누른)"
+    r"플랫폼|승강장|방(?!문|송|향)|홈(?!페|쇼|런|피|스|경|팀)|레인|좌석|아이언|누르|눌러|누른)"
 )
-_ORDINAL_AFTER_DAE = re.compile(r" ?(?:대통령|대선|총선|국회|회장|총장|왕|총재)")
+#: Behind 대 it is no machine: an ordinal (19대 국회), one of the great (4대 보험), a generation.
+_SINO_AFTER_DAE = re.compile(
+    r"주(?![가-힣])|[륙양강째]|에 걸[쳐친]| ?(?:대통령|대선|총선|국회|회장|총장|왕|총재|보험|요소|"
+    r"영양소|불가사의|광역시|은행|기업|그룹|과제|강국|도시|명절|명산|의무|원칙|종교|문명|성인|"
+    r"뉴스|리그|악(?:[을은이법]|$)|증권사|기획사|통신사|천왕)"
+)
 _AFTER_SPACED_COUNTER = re.compile(r"[^가-힣]|[이가은는을를의에도로만과와나씩쯤째당이입인정]|$")
 _EMERGENCY = ("112", "114", "119")
 _AFTER_EMERGENCY = re.compile(r"$|[^가-힣]|에|로|은|는|을|를|이|가|신고|구급|상황실")
@@ -82,7 +88,7 @@ def _counted(number: int, counter: str, before: str, after: str) -> str:
         return sino(number)
     if counter == "번" and (_NUMBER_BEFORE_BEON.search(before) or _NUMBER_AFTER_BEON.match(after)):
         return sino(number)
-    if counter == "대" and (number % 10 == 0 or _ORDINAL_AFTER_DAE.match(after)):
+    if counter == "대" and (number % 10 == 0 or _SINO_AFTER_DAE.match(after)):
         return sino(number)
     if number == 1 and counter in ("번째", "째"):
         return "첫"
