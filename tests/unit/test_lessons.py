@@ -354,7 +354,7 @@ def test_what_two_parts_share_is_counted() -> None:
     assert script("네, 맞아요") == script("네 맞아요.")
 
 
-SPEAKERS = tuple((f"u{i}", f"s{i % 4}") for i in range(40))
+SPEAKERS = tuple((f"u{i}", f"s{i % 8}") for i in range(40))
 TRAINING = Training(
     minutes=3.0,
     updates=1000,
@@ -389,7 +389,7 @@ SETTINGS = Settings(
     search="attention",
     utterances=("1", "2", "3"),
     test_speakers=SPEAKERS,
-    test_shared=Shared(speakers=0, of_speakers=4, scripts=0, of_scripts=40),
+    test_shared=Shared(speakers=0, of_speakers=8, scripts=0, of_scripts=40),
 )
 
 
@@ -418,7 +418,7 @@ def test_a_difference_that_chance_explains_is_called_that() -> None:
     results = [
         base,
         made("another_seed", lambda i: 3),
-        made("no_label_smoothing", lambda i: 2 + (-1) ** (i // 4)),
+        made("no_label_smoothing", lambda i: 2 + (-1) ** (i // 8)),
         made("no_trimming", lambda i: 3),
         made("no_specaugment", lambda i: 6),
         made("predict_spaces", lambda i: 0),

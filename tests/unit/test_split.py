@@ -228,8 +228,8 @@ def test_a_speaker_too_large_is_kept_whole_and_reported() -> None:
     (warning,) = result.warnings
     assert warning == (
         "둘: dev has 50.0% of it, 10.0% was asked, and nothing nearer was found: its 2 speakers "
-        "and 20 scripts hang together in 2 groups, the largest with 50.0% of its utterances; --yield "
-        "speaker or --yield script may come nearer, and says what leaks"
+        "and 20 scripts hang together in 2 groups, the largest with 50.0% of its utterances; "
+        "--yield speaker or --yield script may come nearer, and says what leaks"
     )
 
 
