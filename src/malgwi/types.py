@@ -72,6 +72,29 @@ class NarrowingScorer(StepScorer, Protocol):
         """
 
 
+class LanguageModel(Protocol):
+    """What comes next in a text, as a beam search asks: one step at a time, many rows at once.
+
+    The ids are those of one tokenizer. ``state`` is opaque and immutable. Whatever adds a number
+    to a hypothesis token by token can take this form: hot-words do, with bonuses as scores.
+    """
+
+    vocabulary_size: int
+
+    def start(self, rows: int) -> Any:
+        """The state at the beginning of a text, ``rows`` times."""
+
+    def score(self, state: Any) -> Tensor:
+        """log P(token | what stands before), natural logarithm: [N, V] float32.
+
+        The end token's column ends the text. The columns of the blank and the start token hold
+        numbers of no meaning, since no search proposes them.
+        """
+
+    def advance(self, state: Any, rows: Tensor, tokens: Tensor) -> Any:
+        """The state whose row i is row ``rows[i]`` of ``state`` followed by ``tokens[i]``."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hypothesis:
     """One decoded string and why it was ranked where it was.
