@@ -21,6 +21,7 @@ from malgwi.models.las import LASConfig
 from malgwi.nn.initialize import InitConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
+from malgwi.registry import choose
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.tokenizers import TokenizerConfig
 from malgwi.trainer import TrainerConfig
@@ -40,7 +41,7 @@ class RunConfig:
         front_end: From file to features.
         masking: SpecAugment; None is off.
         batches: How utterances become batches.
-        model: Listen, Attend and Spell.
+        model: The acoustic model; its kind, and that kind's sizes and variants.
         init: How parameters start.
         objective: The loss.
         optim: The optimiser and its schedule.
@@ -148,7 +149,7 @@ def _first_that_fits(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in kinds:
         return None
     errors = []
-    for kind in kinds:
+    for kind in _of_that_kind(kinds, value, where):
         if kind is type(None):
             continue
         try:
@@ -156,6 +157,15 @@ def _first_that_fits(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
         except ConfigError as error:
             errors.append(str(error))
     raise ConfigError(errors[0])
+
+
+def _of_that_kind(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    """Of several dataclasses with a ``kind`` the one that the record names, or else the first."""
+    named = {kind.kind: kind for kind in kinds if hasattr(kind, "kind")}
+    if not isinstance(value, dict) or not named:
+        return kinds
+    wanted = value.get("kind", next(iter(named)))
+    return (choose(f"{where} kind", named, wanted),)
 
 
 def _dotted(where: str, key: object) -> str:

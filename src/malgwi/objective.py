@@ -1,4 +1,4 @@
-"""What one batch costs: the speller's smoothed cross-entropy, mixed with the listener's CTC.
+"""What one batch costs: the writer's smoothed cross-entropy, mixed with the encoder's CTC.
 
 Shapes: B batch, U tokens, S encoder frames, V vocabulary.
 """
@@ -12,7 +12,8 @@ from torch import Tensor
 from malgwi.batching import Batch
 from malgwi.errors import ConfigError
 from malgwi.losses import Smoothing, count_unalignable, ctc_loss, smoothed_cross_entropy
-from malgwi.models.las import LAS
+from malgwi.nn.acoustic_model import AcousticModel, ModelConfig
+from malgwi.nn.recurrent import length_mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class ObjectiveConfig:
 
     Attributes:
         ctc_weight: λ in λ·CTC + (1 − λ)·cross-entropy (Watanabe et al. 2017); 0 without CTC.
-            1 trains the listener alone: the speller is never run.
+            1 trains the encoder alone: the writer is never run.
         smoothing: Probability mass taken from the reference.
         smoothing_kind: Where it goes: ``uniform`` or ``unigram``.
         sampling: Final probability of scheduled sampling, a step.
@@ -73,12 +74,15 @@ class Objective:
         self.prior = prior if config.smoothing_kind == "unigram" else None
 
     def __call__(
-        self, model: LAS, batch: Batch, progress: float, generator: torch.Generator | None
+        self,
+        model: AcousticModel,
+        batch: Batch,
+        progress: float,
+        generator: torch.Generator | None,
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss (nats a unit) and its parts by name."""
         weight = self.config.ctc_weight
-        if weight > 0 and model.ctc is None:
-            raise ConfigError("ctc_weight > 0 needs a model with ctc=True")
+        check_heads(self.config, model.config)
         encoded = model.encode(batch.features, batch.lengths)
         losses: dict[str, Tensor] = {}
         parts: dict[str, float] = {}
@@ -95,12 +99,23 @@ class Objective:
             parts["unalignable_share"] = unalignable / len(batch.ids)
         if weight < 1:
             sampling = self.config.sampling_at(progress)
-            logits, _ = model.speller(
-                self.inputs(batch), encoded.memory, encoded.lengths, sampling, generator
-            )
+            logits = model.write(self.inputs(batch), encoded, sampling, generator)
             losses["attention"] = (1 - weight) * self.cross_entropy(logits, batch)
             parts["loss_attention"] = float(losses["attention"].detach()) / (1 - weight)
         return torch.stack(list(losses.values())).sum(), parts
+
+    def at_start(self, model: AcousticModel, batch: Batch) -> Tensor:
+        """What a unit costs a model that knows nothing; ln V where all units are equally likely.
+
+        The writer's cross-entropy, or, of a model that has none, the mean cost of every unit in
+        every frame (a CTC loss sums alignments and has no such mark).
+        """
+        encoded = model.encode(batch.features, batch.lengths)
+        if model.config.writer is not None:
+            return self.cross_entropy(model.write(self.inputs(batch), encoded), batch)
+        assert encoded.ctc_log_probs is not None
+        frames = length_mask(encoded.lengths, encoded.ctc_log_probs.shape[1])
+        return -encoded.ctc_log_probs[frames].mean()
 
     def inputs(self, batch: Batch) -> Tensor:
         """[B, U + 1]: the start token, then the reference."""
@@ -117,4 +132,19 @@ class Objective:
             batch.token_lengths + 1,
             smoothing=self.config.smoothing,
             prior=self.prior,
+        )
+
+
+def check_heads(config: ObjectiveConfig, model: ModelConfig) -> None:
+    """Refuse a loss that the model has no head for.
+
+    Raises:
+        ConfigError: CTC without a CTC output, or less than all of it without a writer.
+    """
+    if config.ctc_weight > 0 and not model.ctc:
+        raise ConfigError("objective.ctc_weight > 0 needs a CTC output: set model.ctc to True")
+    if config.ctc_weight < 1 and model.writer is None:
+        raise ConfigError(
+            f"objective.ctc_weight is {config.ctc_weight}, but the model has a CTC output alone: "
+            "set it to 1"
         )

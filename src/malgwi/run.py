@@ -28,9 +28,10 @@ from malgwi.features import FrontEnd
 from malgwi.losses import unigram_prior
 from malgwi.machine import pays_bf16
 from malgwi.metrics.error_rate import cer_nospace
-from malgwi.models.las import LAS
+from malgwi.models import model_class
+from malgwi.nn.acoustic_model import AcousticModel
 from malgwi.nn.initialize import StartReport, check_start, initialize
-from malgwi.objective import Objective
+from malgwi.objective import Objective, check_heads
 from malgwi.text.normalize import normalize
 from malgwi.trainer import Parts, TrainerConfig
 from malgwi.transcribe import Recogniser
@@ -132,13 +133,18 @@ def build(
 
 def _check_config(config: RunConfig) -> None:
     """Settings that contradict each other, found before hours are spent."""
-    if config.objective.ctc_weight > 0 and not config.model.ctc:
-        raise ConfigError("objective.ctc_weight > 0 needs a CTC output: set model.ctc to True")
+    check_heads(config.objective, config.model)
     for name in ("dev_decoding", "decoding"):
-        if getattr(config, name).wants_ctc and not config.model.ctc:
+        decoding = getattr(config, name)
+        if decoding.wants_ctc and not config.model.ctc:
             raise ConfigError(
                 f"{name} uses CTC, but model.ctc is False: set {name}.method to attention, or "
                 f"{name}.beam.ctc_weight to 0"
+            )
+        if decoding.wants_writer and config.model.writer is None:
+            raise ConfigError(
+                f"{name}.method is {decoding.method}, but the model has a CTC output alone: set "
+                "it to ctc"
             )
 
 
@@ -231,10 +237,14 @@ def _fit_front_end(
     save_tensors(folder / "front_end.safetensors", front_end.state_dict())
 
 
-def make_model(config: RunConfig, tokenizer: Tokenizer) -> LAS:
+def make_model(config: RunConfig, tokenizer: Tokenizer) -> AcousticModel:
     """The model of that configuration over that vocabulary, uninitialised."""
     letters = tokenizers.jamo_table(tokenizer) if config.model.composed_output else None
-    return LAS(config.front_end.num_features, tokenizer.size, config.model, letters)
+    made = model_class(config.model.kind)
+    model: AcousticModel = made(
+        config.front_end.num_features, tokenizer.size, config.model, letters
+    )
+    return model
 
 
 def _objective(config: RunConfig, examples: Sequence[Example], tokenizer: Tokenizer) -> Objective:
@@ -259,7 +269,7 @@ def dev_error_rate(
     waveforms = [front_end.cut_waveform(cut) for cut in cuts]
 
     def evaluate(model: nn.Module) -> float:
-        assert isinstance(model, LAS)
+        assert isinstance(model, AcousticModel)
         recogniser = Recogniser(
             front_end=front_end, model=model, tokenizer=tokenizer, decoding=config.dev_decoding
         )
@@ -276,11 +286,9 @@ def measure_start(parts: Parts, tokenizer: Tokenizer) -> StartReport:
     batch = parts.batches.load(draws, torch.Generator().manual_seed(0))
     parts.model.train()
 
-    def loss() -> torch.Tensor:
-        output = parts.model(batch.features, batch.lengths, parts.objective.inputs(batch))
-        return parts.objective.cross_entropy(output.logits, batch)
-
-    return check_start(parts.model, loss, tokenizer.size)
+    return check_start(
+        parts.model, lambda: parts.objective.at_start(parts.model, batch), tokenizer.size
+    )
 
 
 def load_recogniser(folder: Path) -> Recogniser:

@@ -22,7 +22,7 @@ from malgwi.decoders.attention_beam import BeamConfig, beam_search
 from malgwi.decoders.greedy import attention_greedy, ctc_greedy
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
-from malgwi.models.las import LAS, Encoded
+from malgwi.nn.acoustic_model import AcousticModel, Encoded
 from malgwi.types import Hypothesis, Tokenizer
 
 
@@ -55,6 +55,11 @@ class DecodingConfig:
         """Whether the model must have a CTC output."""
         return self.method == "ctc" or (self.method == "beam" and self.beam.ctc_weight > 0)
 
+    @property
+    def wants_writer(self) -> bool:
+        """Whether the model must have a head that writes unit by unit."""
+        return self.method in ("beam", "attention")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
@@ -80,7 +85,7 @@ class Recogniser:
     """A front end (on the CPU), a model in evaluation mode, a tokenizer and a way to search."""
 
     front_end: FrontEnd
-    model: LAS
+    model: AcousticModel
     tokenizer: Tokenizer
     decoding: DecodingConfig
 
@@ -156,6 +161,8 @@ class Recogniser:
         if config.method == "ctc" and encoded.ctc_log_probs is not None:
             paths = ctc_greedy(encoded.ctc_log_probs, encoded.lengths, blank_id=tokenizer.blank_id)
             return [[best] for best in paths]
+        if self.model.config.writer is None:
+            raise ConfigError("the model has a CTC output alone: decode with method ctc")
         scorer, limits = self.model.scorer(encoded), config.beam.max_lengths(seconds)
         limits = limits.to(encoded.lengths.device)
         if config.method == "attention":

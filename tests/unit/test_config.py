@@ -1,11 +1,13 @@
 """Configurations: exact round trip, strict reading, errors that name the nearest right thing."""
 
 import re
+from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 import yaml
 
-from malgwi.config import RunConfig, from_yaml, to_yaml
+from malgwi.config import RunConfig, from_record, from_yaml, to_yaml
 from malgwi.errors import ConfigError
 from malgwi.recipes import RECIPES, recipe
 
@@ -49,3 +51,33 @@ def test_integers_may_stand_for_floats_and_missing_keys_take_defaults() -> None:
 def test_nonsense_is_not_yaml() -> None:
     with pytest.raises(ConfigError, match=re.escape("not YAML")):
         from_yaml("a: [")
+
+
+@dataclass(frozen=True)
+class Circle:
+    radius: int = 1
+    kind: Literal["circle"] = "circle"
+
+
+@dataclass(frozen=True)
+class Square:
+    side: int = 2
+    kind: Literal["square"] = "square"
+
+
+@dataclass(frozen=True)
+class Picture:
+    shape: Circle | Square | None
+
+
+def test_of_several_kinds_the_record_names_one() -> None:
+    def shape(record: object) -> object:
+        return from_record(Picture, {"shape": record}, "").shape
+
+    assert shape({"kind": "square", "side": 5}) == Square(5)
+    assert shape({"radius": 3}) == Circle(3)  # the first, where none is named
+    assert shape(None) is None
+    with pytest.raises(ConfigError, match="unknown shape kind 'squre'; did you mean 'square'"):
+        shape({"kind": "squre"})
+    with pytest.raises(ConfigError, match=r"shape\.radius: no such setting"):
+        shape({"kind": "square", "radius": 5})

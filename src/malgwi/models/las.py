@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from malgwi.errors import ConfigError
+from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.attention import ATTENTIONS, Attend, AttentionKind
 from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
@@ -94,20 +95,19 @@ class LASConfig:
         ctc: Whether the listener also carries a CTC output (joint training and decoding;
             Watanabe et al. 2017).
         composed_output: Whether syllable scores are composed of initial, medial and final.
+        kind: Listen, Attend and Spell.
     """
 
     listener: ListenerConfig = field(default_factory=ListenerConfig)
     speller: SpellerConfig = field(default_factory=SpellerConfig)
     ctc: bool = False
     composed_output: bool = False
+    kind: Literal["las"] = "las"
 
-
-class Encoded(NamedTuple):
-    """What the listener heard: memory [B, S, E], lengths [B], ctc log_probs [B, S, V] or None."""
-
-    memory: Tensor
-    lengths: Tensor
-    ctc_log_probs: Tensor | None
+    @property
+    def writer(self) -> Writer:
+        """The speller."""
+        return "attention"
 
 
 class LASOutput(NamedTuple):
@@ -312,7 +312,7 @@ def _next_input(
     return torch.where(chance < sampling, own, reference)
 
 
-class LAS(nn.Module):
+class LAS(AcousticModel):
     """Listener and speller, optionally with a CTC output on the listener.
 
     Args:
@@ -352,12 +352,24 @@ class LAS(nn.Module):
         sampling: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> LASOutput:
-        """Training pass: tokens [B, U + 1] begin with the start token."""
+        """Encode and write at once, with the attention: tokens [B, U + 1] begin with the start."""
         encoded = self.encode(features, lengths)
         logits, attention = self.speller(
             tokens, encoded.memory, encoded.lengths, sampling, generator
         )
         return LASOutput(logits, attention, encoded)
+
+    def write(
+        self,
+        tokens: Tensor,
+        encoded: Encoded,
+        sampling: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The speller, teacher-forced: logits [B, U + 1, V]."""
+        memory, lengths = encoded.memory, encoded.lengths
+        logits: Tensor = self.speller(tokens, memory, lengths, sampling, generator)[0]
+        return logits
 
     def scorer(self, encoded: Encoded) -> "LASScorer":
         """The model as a beam search sees it, for one encoded batch."""

@@ -1,0 +1,80 @@
+"""What training, search and export ask of every acoustic model.
+
+A model encodes, and may carry two heads over what it encoded: CTC, whose log-probabilities come
+with the encoding, and a writer, which spells one unit at a time. The loss mixes the two; a search
+takes either or both.
+
+Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features, E encoder width.
+"""
+
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from malgwi.types import StepScorer
+
+Writer = Literal["attention"]
+
+
+class ModelConfig(Protocol):
+    """What every model's configuration says, as a field or as a property."""
+
+    @property
+    def kind(self) -> str:
+        """Its name in the table of models."""
+
+    @property
+    def ctc(self) -> bool:
+        """Whether the encoder carries a CTC output."""
+
+    @property
+    def writer(self) -> Writer | None:
+        """What spells unit by unit, if anything does."""
+
+    @property
+    def composed_output(self) -> bool:
+        """Whether syllable scores are composed of initial, medial and final."""
+
+
+class Encoded(NamedTuple):
+    """What was heard: memory [B, S, E], lengths [B], ctc log_probs [B, S, V] or None."""
+
+    memory: Tensor
+    lengths: Tensor
+    ctc_log_probs: Tensor | None
+
+
+class AcousticModel(nn.Module):
+    """A model of any kind. Only models with a writer have the last two methods.
+
+    Attributes:
+        config: Its settings.
+    """
+
+    config: ModelConfig
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
+        """features [B, T, D], lengths [B] → what was heard."""
+        raise TypeError(f"{type(self).__name__} is abstract")
+
+    def write(
+        self,
+        tokens: Tensor,
+        encoded: Encoded,
+        sampling: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Teacher-forced logits [B, U + 1, V] of an attention head.
+
+        Args:
+            tokens: [B, U + 1] the start token and the reference.
+            encoded: The batch.
+            sampling: Probability that the model's own sample takes the reference's place.
+            generator: Source of that randomness.
+        """
+        raise TypeError(f"{type(self).__name__} has no attention head")
+
+    def scorer(self, encoded: Encoded) -> StepScorer:
+        """The attention head as a beam search sees it, for one encoded batch."""
+        raise TypeError(f"{type(self).__name__} has no attention head")
