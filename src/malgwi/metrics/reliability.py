@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from malgwi.errors import ConfigError
 
-BINS = 15
+BINS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
