@@ -12,7 +12,6 @@ def confidence(check: ConfidenceCheck | None) -> str:
     if check is None:
         return ""
     found = check.named()
-    rows = "".join(_row(name, one) for name, one in found.items())
     halves = " and ".join(f"{half.ece:.3f}" for half in check.halves)
     held = (
         f" Held out: fitted on one half of the speakers, judged on the other, both ways (ECE of "
@@ -20,24 +19,32 @@ def confidence(check: ConfidenceCheck | None) -> str:
         if check.held_out is not None
         else ""
     )
-    count = len(check.given.bins)
     return (
-        f"{_diagram(found)}<div><table><thead><tr><th></th><th>ECE</th>"
-        f"<th>equal width</th><th>right surer than wrong</th><th>mean confidence</th>"
-        f"<th>right</th><th>characters</th></tr></thead><tbody>{rows}</tbody></table>"
+        f'{_diagram(found)}<div><div class="scroll">{_table(found)}</div>'
         f'<p class="note">ECE: mean distance of confidence from the share that is right, over '
-        f"{count} bins of equal mass, which are the points of the diagram.{halves and held}</p>"
-        "</div>"
+        f"{len(check.given.bins)} bins of equal mass, which are the points of the diagram.{held}"
+        "</p></div>"
     )
 
 
-def _row(name: str, one: Reliability) -> str:
-    auc = "–" if one.auc is None else f"{100 * one.auc:.1f} %"
-    cells = (
-        *(f"{one.ece:.3f}", f"{one.ece_equal_width:.3f}", auc),
-        *(f"{100 * one.mean:.1f} %", f"{100 * one.accuracy:.1f} %", f"{one.count:,}"),
+def _table(found: Mapping[str, Reliability]) -> str:
+    """A figure a row, a curve a column."""
+    rows = {
+        "ECE": [f"{one.ece:.3f}" for one in found.values()],
+        "ECE, bins of equal width": [f"{one.ece_equal_width:.3f}" for one in found.values()],
+        "Mean confidence": [f"{100 * one.mean:.1f} %" for one in found.values()],
+        "Right": [f"{100 * one.accuracy:.1f} %" for one in found.values()],
+        "A right one is surer than a wrong one": [
+            "–" if one.auc is None else f"{100 * one.auc:.1f} %" for one in found.values()
+        ],
+        "Characters": [f"{one.count:,}" for one in found.values()],
+    }
+    head = "".join(f"<th>{escape(name)}</th>" for name in found)
+    body = "".join(
+        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        for name, cells in rows.items()
     )
-    return f"<tr><td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _diagram(found: Mapping[str, Reliability]) -> str:
