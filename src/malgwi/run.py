@@ -3,6 +3,7 @@
 RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors
     characters.txt  left_out.jsonl  metrics.jsonl  curves.svg  checkpoints/  report.json
     report.html
+    calibration.json, where `malgwi evaluate --calibrate` has made one
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from malgwi import manifest, tokenizers
+from malgwi import calibration, manifest, tokenizers
 from malgwi.audio_cache import AudioCache
 from malgwi.batching import BatchConfig, Batches, Example
 from malgwi.checkpoint import save_tensors, write_bytes
@@ -322,6 +323,7 @@ def load_recogniser(folder: Path) -> Recogniser:
         model=model.eval(),
         tokenizer=tokenizer,
         decoding=config.decoding,
+        calibrations=calibration.load(folder),
     )
 
 

@@ -6,8 +6,9 @@ cut is made when scoring, so that what is scored is what is used.
 Shapes: B batch, N samples, S encoder frames.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,21 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from malgwi.audio import RawFormat
+from malgwi.calibration import Calibration
 from malgwi.decoders.attention_beam import BeamConfig, beam_search
 from malgwi.decoders.greedy import attention_greedy, ctc_greedy
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
+from malgwi.timestamps import (
+    FrameClock,
+    TimedBy,
+    TimedCharacter,
+    Timing,
+    frame_clock,
+    shifted,
+    time_characters,
+)
 from malgwi.types import Hypothesis, Tokenizer
 
 
@@ -63,12 +74,18 @@ class DecodingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One decoded piece of an utterance: its place, best text and n-best."""
+    """One decoded piece of an utterance: its place, best text and n-best.
+
+    Where time stamps were asked for, ``characters`` has them, and ``timed_by`` says from what;
+    None if the piece could not be timed.
+    """
 
     start_s: float
     end_s: float
     text: str
     hypotheses: tuple[Hypothesis, ...]
+    characters: tuple[TimedCharacter, ...] = ()
+    timed_by: TimedBy | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,27 +96,44 @@ class Recognition:
     duration_s: float
     segments: tuple[Segment, ...]
 
+    def later(self, by_s: float) -> "Recognition":
+        """The same with all times later by so much."""
+        return replace(self, segments=tuple(_later(segment, by_s) for segment in self.segments))
+
+
+def _later(segment: Segment, by_s: float) -> Segment:
+    start_s, end_s = segment.start_s + by_s, segment.end_s + by_s
+    characters = shifted(segment.characters, by_s, within_s=(start_s, end_s))
+    return replace(segment, start_s=start_s, end_s=end_s, characters=characters)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recogniser:
-    """A front end (on the CPU), a model in evaluation mode, a tokenizer and a way to search."""
+    """A front end (on the CPU), a model in evaluation mode, a tokenizer and a way to search.
+
+    ``timestamps`` asks for the times and confidence of every character, which cost a little time;
+    ``calibrations`` make raw confidence believable, each for the search of that name.
+    """
 
     front_end: FrontEnd
     model: AcousticModel
     tokenizer: Tokenizer
     decoding: DecodingConfig
+    timestamps: bool = False
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     def with_decoding(self, **changes: Any) -> "Recogniser":
         """The same recogniser, searched otherwise: fields of DecodingConfig by name."""
         return replace(self, decoding=replace(self.decoding, **changes))
 
     def recognise_file(self, source: Path | bytes, raw: RawFormat | None = None) -> Recognition:
-        """Decode, trim and recognise one audio file.
+        """Decode, trim and recognise one audio file; times count from its beginning.
 
         Raises:
             AudioError: The file cannot be read.
         """
-        return self.recognise([self.front_end.waveform(source, raw=raw)])[0]
+        samples, trimmed = self.front_end.located(source, raw=raw)
+        return self.recognise([samples])[0].later(trimmed / self.front_end.config.sample_rate_hz)
 
     def recognise(self, waveforms: Sequence[NDArray[np.float32]]) -> list[Recognition]:
         """Recognise waveforms that the front end has trimmed; results in the order given.
@@ -115,17 +149,16 @@ class Recogniser:
         found: list[list[Segment]] = [[] for _ in waveforms]
         for batch in _by_length(pieces, self.decoding.max_batch_s * rate):
             decoded = self._decode([samples for _, _, samples in batch])
-            for (index, start, samples), hypotheses in zip(batch, decoded, strict=True):
-                text = self.tokenizer.decode(hypotheses[0].tokens) if hypotheses else ""
-                end = start + len(samples)
-                found[index].append(
-                    Segment(
-                        start_s=start / rate,
-                        end_s=end / rate,
-                        text=text,
-                        hypotheses=tuple(hypotheses),
-                    )
+            for (index, start, samples), (hypotheses, timing) in zip(batch, decoded, strict=True):
+                segment = Segment(
+                    start_s=0.0,
+                    end_s=len(samples) / rate,
+                    text=self.tokenizer.decode(hypotheses[0].tokens) if hypotheses else "",
+                    hypotheses=tuple(hypotheses),
+                    characters=timing.characters,
+                    timed_by=timing.source,
                 )
+                found[index].append(_later(segment, start / rate))
         return [
             self._joined(segments, len(samples) / rate)
             for segments, samples in zip(found, waveforms, strict=True)
@@ -137,19 +170,39 @@ class Recogniser:
         return Recognition(text=" ".join(texts), duration_s=duration_s, segments=tuple(segments))
 
     @torch.inference_mode()
-    def _decode(self, waveforms: Sequence[NDArray[np.float32]]) -> list[list[Hypothesis]]:
+    def _decode(
+        self, waveforms: Sequence[NDArray[np.float32]]
+    ) -> list[tuple[list[Hypothesis], Timing]]:
         samples = torch.tensor([len(w) for w in waveforms])
         padded = pad_sequence([torch.from_numpy(w) for w in waveforms], batch_first=True)
         features, lengths = self.front_end(padded, samples)
         kept = (lengths > 0).nonzero()[:, 0]  # audio shorter than one frame says nothing
-        results: list[list[Hypothesis]] = [[] for _ in waveforms]
+        results: list[tuple[list[Hypothesis], Timing]] = [([], Timing()) for _ in waveforms]
         if len(kept):
             device = next(self.model.parameters()).device
             encoded = self.model.encode(features[kept].to(device), lengths[kept].to(device))
             seconds = samples[kept] / self.front_end.config.sample_rate_hz
-            for index, found in zip(kept.tolist(), self._search(encoded, seconds), strict=True):
-                results[index] = found
+            found = self._search(encoded, seconds)
+            timings = self._timings(encoded, found)
+            for index, hypotheses, timing in zip(kept.tolist(), found, timings, strict=True):
+                results[index] = hypotheses, timing
         return results
+
+    def _timings(self, encoded: Encoded, found: list[list[Hypothesis]]) -> list[Timing]:
+        """Times and calibrated confidence of each best hypothesis, if asked for."""
+        if not self.timestamps:
+            return [Timing()] * len(found)
+        best = [hypotheses[0] if hypotheses else None for hypotheses in found]
+        log_probs, lengths = encoded.ctc_log_probs, encoded.lengths
+        timings = time_characters(best, log_probs, lengths, self.tokenizer, self._clock)
+        calibration = self.calibrations.get(self.decoding.method)
+        if calibration is None:
+            return timings
+        return [calibration.applied(timing) for timing in timings]
+
+    @cached_property
+    def _clock(self) -> FrameClock:
+        return frame_clock(self.model, self.front_end.config)
 
     def _search(self, encoded: Encoded, seconds: Tensor) -> list[list[Hypothesis]]:
         config, tokenizer = self.decoding, self.tokenizer

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from malgwi import __version__, manifest
+from malgwi import __version__, calibration, manifest
+from malgwi.character_confidence import ConfidenceCheck, check, judge, pieces_of
 from malgwi.checkpoint import write_bytes
 from malgwi.cli.score_tables import percent
 from malgwi.cli.transcribe import searched
@@ -41,6 +42,8 @@ def main(
     out: Path | None = None,
     method: Literal["beam", "attention", "ctc"] | None = None,
     beams: int | None = None,
+    confidence: bool = False,
+    calibrate: bool = False,
     threads: int | None = None,
 ) -> None:
     """Score a trained recogniser on a manifest and write report.json and report.html.
@@ -56,17 +59,32 @@ def main(
 
     malgwi evaluate runs/first data/test.jsonl --threads 1
 
+    malgwi evaluate runs/first data/dev.jsonl --calibrate
+
     Args:
         run: A run folder.
         manifests: What to decode.
         out: Folder of the report; the run folder if not given.
         method: Search otherwise than the run says.
         beams: Beam width.
+        confidence: Check how far the confidence of each character can be believed; the time that
+            it takes counts as decoding.
+        calibrate: Fit that confidence on this speech, which should be development speech, and
+            keep the fit in the run folder for `malgwi transcribe`. It is checked on speakers that
+            it was not fitted on.
         threads: CPU threads.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    evaluate_run(run, manifests, out or run, method=method, beams=beams)
+    evaluate_run(
+        run,
+        manifests,
+        out or run,
+        method=method,
+        beams=beams,
+        confidence=confidence,
+        calibrate=calibrate,
+    )
 
 
 def evaluate_run(
@@ -76,12 +94,18 @@ def evaluate_run(
     *,
     method: str | None = None,
     beams: int | None = None,
+    confidence: bool = False,
+    calibrate: bool = False,
     console: Console | None = None,
 ) -> Report:
     """Decode, score and write ``out``/report.json, report.html and hypotheses.jsonl."""
     console = console or Console()
     config = load_config(run)
     recogniser = searched(load_recogniser(run), method, beams, None)
+    if confidence or calibrate:
+        recogniser = replace(recogniser, timestamps=True)
+    if calibrate:
+        recogniser = replace(recogniser, calibrations={})
     cuts = {cut.id: cut for cut in manifest.read_all(manifests)}
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("decoding", total=len(cuts))
@@ -108,6 +132,7 @@ def evaluate_run(
         ],
         curves=_curves(run),
         unseen=_unseen(run, found),
+        confidence=_confidence(run, recogniser, found, calibrate=calibrate),
         facts={
             "run": str(run),
             "manifests": ", ".join(map(str, manifests)),
@@ -124,6 +149,20 @@ def evaluate_run(
     summarise(report, console)
     console.print(f"report: {files.html}", highlight=False, soft_wrap=True)
     return report
+
+
+def _confidence(
+    run: Path, recogniser: Recogniser, found: Evaluation, *, calibrate: bool
+) -> ConfidenceCheck | None:
+    """How far confidence can be believed, if asked for; a calibration goes into the run folder."""
+    if not recogniser.timestamps:
+        return None
+    method, judged = recogniser.decoding.method, judge(found)
+    calibrated = method in recogniser.calibrations
+    checked = check(judged, method, calibrated=calibrated, refit=calibrate)
+    if calibrate:
+        calibration.save(run, method, calibration.fit(pieces_of(judged)))
+    return checked
 
 
 def intervals(scores: Scores, found: Evaluation) -> dict[str, Interval]:
@@ -170,6 +209,7 @@ def _shown(decoded: Decoded, recogniser: Recogniser, cut: MonoCut, *, played: bo
         matrix = best.attention.float().numpy()
         tokens = tuple(recogniser.tokenizer.decode([t]) or "?" for t in best.tokens)
         tokens = (*tokens, "⏹")[: len(matrix)]
+    sure = [one.confidence for segment in segments for one in segment.characters]
     return Utterance(
         id=decoded.id,
         duration_s=decoded.duration_s,
@@ -183,6 +223,7 @@ def _shown(decoded: Decoded, recogniser: Recogniser, cut: MonoCut, *, played: bo
         attention=matrix,
         tokens=tokens,
         score=None if best is None else best.score,
+        confidence=float(np.mean(sure)) if sure else None,
     )
 
 
@@ -233,3 +274,11 @@ def summarise(report: Report, console: Console) -> None:
         f"{size.bytes_on_disk / 1e6:.1f} MB",
         highlight=False,
     )
+    if report.confidence is not None:
+        for name, one in report.confidence.named().items():
+            console.print(
+                f"confidence {name}: ECE {one.ece:.3f} ({len(one.bins)} bins of equal mass), "
+                f"{one.ece_equal_width:.3f} of equal width; mean {100 * one.mean:.1f} %, right "
+                f"{100 * one.accuracy:.1f} % of {one.count} characters",
+                highlight=False,
+            )

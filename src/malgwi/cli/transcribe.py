@@ -13,8 +13,10 @@ from malgwi.audio import RawFormat
 from malgwi.checkpoint import write_bytes
 from malgwi.errors import AudioError, ConfigError
 from malgwi.run import load_recogniser
+from malgwi.subtitles import to_srt, to_vtt
 from malgwi.text.written_numbers import write_numbers
-from malgwi.transcribe import DecodingConfig, Recogniser, Recognition
+from malgwi.timestamps import TimedCharacter, TimedWord, timed_words
+from malgwi.transcribe import DecodingConfig, Recogniser, Recognition, Segment
 
 
 def main(
@@ -22,7 +24,8 @@ def main(
     files: Annotated[tuple[Path, ...], tyro.conf.Positional],
     /,
     *,
-    format: Literal["txt", "json"] = "txt",
+    format: Literal["txt", "json", "srt", "vtt"] = "txt",
+    timestamps: bool = False,
     out: Path | None = None,
     digits: Literal["keep", "written"] = "keep",
     method: Literal["beam", "attention", "ctc"] | None = None,
@@ -43,12 +46,18 @@ def main(
 
     malgwi transcribe runs/first calls/*.mp3 --format json --out transcripts
 
+    malgwi transcribe runs/first call.wav --format json --timestamps
+
+    malgwi transcribe runs/first talk.mp3 --format srt --out subtitles
+
     malgwi transcribe runs/first call.pcm --raw-rate 8000
 
     Args:
         run: A run folder.
         files: Audio files of any kind that `malgwi doctor` lists.
-        format: Text alone, or JSON with times, n-best and scores.
+        format: Text alone; JSON with the times of pieces, n-best and scores; or subtitles.
+        timestamps: JSON gains times and confidence of every character, and of words where the
+            recogniser writes spaces. Subtitles imply it. The text stays the same.
         out: A folder for one file each; standard output if not given.
         digits: `written` puts spoken numbers in figures where they are surely numbers (일곱 시 →
             7시), in the text, not in the segments. It looks at beginnings of words, so it does
@@ -66,7 +75,11 @@ def main(
         raise ConfigError("two files have the same name: --out would keep one of them")
     if threads is not None:
         torch.set_num_threads(threads)
+    if timestamps and format == "txt":
+        raise ConfigError("--timestamps has no place in plain text: add --format json, srt or vtt")
     recogniser = searched(load_recogniser(run), method, beams, nbest)
+    if timestamps or format in ("srt", "vtt"):
+        recogniser = dataclasses.replace(recogniser, timestamps=True)
     raw = (
         None if raw_rate is None else RawFormat(sample_rate_hz=raw_rate, bytes_per_sample=raw_width)
     )
@@ -79,7 +92,7 @@ def main(
             continue
         if digits == "written":
             result = dataclasses.replace(result, text=write_numbers(result.text))
-        text = result.text if format == "txt" else to_json(path, result, recogniser)
+        text = shown(format, path, result, recogniser)
         if out is None:
             print(f"{path}\t{text}" if format == "txt" and len(files) > 1 else text)
         else:
@@ -103,6 +116,15 @@ def searched(
     return recogniser.with_decoding(**changes)
 
 
+def shown(format: str, path: Path, result: Recognition, recogniser: Recogniser) -> str:
+    """One file's result in one of the formats, without the last line's end."""
+    if format == "txt":
+        return result.text
+    if format == "json":
+        return to_json(path, result, recogniser)
+    return (to_srt if format == "srt" else to_vtt)(result).rstrip("\n")
+
+
 def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
     """One file's result, one JSON object a line."""
     segments = [
@@ -120,6 +142,7 @@ def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
                 }
                 for h in segment.hypotheses
             ],
+            **(timed_record(segment) if recogniser.timestamps else {}),
         }
         for segment in result.segments
     ]
@@ -130,3 +153,22 @@ def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
         "segments": segments,
     }
     return json.dumps(record, ensure_ascii=False)
+
+
+def timed_record(segment: Segment) -> dict[str, Any]:
+    """What time stamps add to a segment: from what they come, its words and characters."""
+    words = timed_words(segment.text, segment.characters) if " " in segment.text else ()
+    return {
+        "timed_by": segment.timed_by,
+        **({"words": [_timed(word) for word in words]} if words else {}),
+        "characters": [_timed(character) for character in segment.characters],
+    }
+
+
+def _timed(one: TimedCharacter | TimedWord) -> dict[str, Any]:
+    return {
+        "text": one.text,
+        "start_s": round(one.start_s, 3),
+        "end_s": round(one.end_s, 3),
+        "confidence": round(one.confidence, 4),
+    }

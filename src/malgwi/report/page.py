@@ -20,6 +20,7 @@ from malgwi.report.charts import clock, percent
 from malgwi.report.confusions import heat_maps
 from malgwi.report.contents import Limits, Report, Utterance, plain, speed_record
 from malgwi.report.kinds import kinds
+from malgwi.report.reliability_chart import confidence
 
 
 def render(report: Report, limits: Limits) -> str:
@@ -48,6 +49,7 @@ def render(report: Report, limits: Limits) -> str:
         kinds=_section("What kind of mistakes", kinds(report.kinds), "kinds-of-error"),
         heat=_section("Letters taken for others", heat_maps(report.kinds.confusions), "letters"),
         confusions=by_character(report.utterances),
+        confidence=_section("Confidence", confidence(report.confidence), "columns"),
         curves=_section("Training", charts.curves(report.curves), "charts"),
         utterances=listing.utterances(report, limits),
         speaker_options=_speaker_options(report),
