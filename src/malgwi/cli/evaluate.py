@@ -19,6 +19,7 @@ from rich.progress import Progress
 
 from malgwi import __version__, manifest
 from malgwi.checkpoint import write_bytes
+from malgwi.cli.fused import Fused
 from malgwi.cli.score_tables import percent
 from malgwi.cli.transcribe import searched
 from malgwi.evaluate import Evaluation, evaluate
@@ -38,8 +39,12 @@ def main(
     /,
     *,
     out: Path | None = None,
-    method: Literal["beam", "attention", "ctc"] | None = None,
+    method: Literal["beam", "attention", "ctc", "ctc_beam"] | None = None,
     beams: int | None = None,
+    lm: Path | None = None,
+    lm_weight: float | None = None,
+    source_lm: Path | None = None,
+    hotwords: tuple[str, ...] = (),
     threads: int | None = None,
 ) -> None:
     """Score a trained recogniser on a manifest and write report.json and report.html.
@@ -61,11 +66,17 @@ def main(
         out: Folder of the report; the run folder if not given.
         method: Search otherwise than the run says.
         beams: Beam width.
+        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
+        lm_weight: How much it has to say, if not what the run says.
+        source_lm: A language model of the training transcripts, which counts against.
+        hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
+            or files with one a line.
         threads: CPU threads.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    evaluate_run(run, manifests, out or run, method=method, beams=beams)
+    fused = Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords)
+    evaluate_run(run, manifests, out or run, method=method, beams=beams, fused=fused)
 
 
 def evaluate_run(
@@ -75,12 +86,14 @@ def evaluate_run(
     *,
     method: str | None = None,
     beams: int | None = None,
+    fused: Fused | None = None,
     console: Console | None = None,
 ) -> Report:
     """Decode, score and write ``out``/report.json, report.html and hypotheses.jsonl."""
     console = console or Console()
     config = load_config(run)
-    recogniser = searched(load_recogniser(run), method, beams, None)
+    fused = fused or Fused()
+    recogniser = fused.into(searched(load_recogniser(run), method, beams, None))
     cuts = {cut.id: cut for cut in manifest.read_all(manifests)}
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("decoding", total=len(cuts))
@@ -92,7 +105,7 @@ def evaluate_run(
             advance=lambda count: progress.advance(task, count),
         )
     scores = score(found.references(), found.hypotheses(), config.text)
-    decoding = asdict(recogniser.decoding)
+    decoding = asdict(recogniser.decoding) | fused.record()
     scores = replace(scores, passport=scores.passport.decoded(decoding))
     played = worst(scores, Limits().played)
     report = Report(

@@ -91,8 +91,11 @@ class Best:
 
     def take(self, index: Tensor) -> "Best":
         """The candidates at ``index`` [B, …]."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Best(**{n: None if p is None else p.gather(1, index) for n, p in parts.items()})
+        ctc = None if self.ctc is None else self.ctc.gather(1, index)
+        fused = None if self.fused is None else self.fused.gather(1, index)
+        parts = (self.rows, self.tokens, self.log_prob, self.score)
+        rows, tokens, log_prob, score = (part.gather(1, index) for part in parts)
+        return Best(rows, tokens, log_prob, ctc, fused, score)
 
 
 def first_beam(task: Task, start_id: int, *, fuses: bool) -> Beam:
@@ -168,13 +171,12 @@ def pick(candidates: Candidates, count: int) -> Best:
     greedy = candidates.greedy[:, None]
     first = scores.gather(1, greedy).masked_fill(candidates.leads[:, None], torch.inf)
     index = _top(scores.scatter(1, greedy, first), count)
-    parts = (candidates.log_prob, candidates.ctc, candidates.fused)
-    log_prob, ctc, fused = (p if p is None else p.flatten(1).gather(1, index) for p in parts)
-    assert log_prob is not None
+    parts = (candidates.ctc, candidates.fused)
+    ctc, fused = (p if p is None else p.flatten(1).gather(1, index) for p in parts)
     return Best(
         rows=index // V,
         tokens=index % V,
-        log_prob=log_prob,
+        log_prob=candidates.log_prob.flatten(1).gather(1, index),
         ctc=ctc,
         fused=fused,
         score=scores.gather(1, index),

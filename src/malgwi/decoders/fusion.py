@@ -34,15 +34,18 @@ class FusionConfig:
 
     Attributes:
         lm_weight: λ, by which its log-probability counts; 0 leaves it out.
+        source_weight: By which the log-probability of a language model of the training
+            transcripts counts against (density ratio); attention models gain by it.
         insertion_bonus: β, added for each token written. A language model prefers short texts;
             this makes up for it. It counts only where a language model or hot-words are given.
     """
 
     lm_weight: float = 0.3
+    source_weight: float = 0.1
     insertion_bonus: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("lm_weight", "insertion_bonus"):
+        for name in ("lm_weight", "source_weight", "insertion_bonus"):
             if not math.isfinite(getattr(self, name)):
                 raise ConfigError(f"fusion: {name} is {getattr(self, name)}, want a finite number")
 

@@ -49,9 +49,9 @@ class HotWords:
     """
 
     def __init__(
-        self, boosts: Mapping[Sequence[int], float], *, vocabulary_size: int, end_id: int
+        self, boosts: Mapping[Phrase, float], *, vocabulary_size: int, end_id: int
     ) -> None:
-        phrases = {tuple(phrase): float(boost) for phrase, boost in boosts.items()}
+        phrases = {phrase: float(boost) for phrase, boost in boosts.items()}
         if not phrases or not all(phrases) or not all(map(math.isfinite, phrases.values())):
             raise ConfigError(f"hot-words {phrases}: give phrases of a token or more, with numbers")
         self.vocabulary_size = vocabulary_size
