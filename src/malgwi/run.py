@@ -148,7 +148,7 @@ def _check_config(config: RunConfig) -> None:
         if decoding.wants_writer and config.model.writer is None:
             raise ConfigError(
                 f"{name}.method is {decoding.method}, but the model has a CTC output alone: set "
-                "it to ctc"
+                "it to ctc or ctc_beam"
             )
 
 

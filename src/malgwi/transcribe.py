@@ -21,9 +21,12 @@ from torch.nn.utils.rnn import pad_sequence
 from malgwi.audio import RawFormat
 from malgwi.calibration import Calibration
 from malgwi.decoders.attention_beam import BeamConfig, beam_search
+from malgwi.decoders.ctc_beam import CtcBeamConfig, ctc_beam
+from malgwi.decoders.fusion import Fusion, FusionConfig
 from malgwi.decoders.greedy import attention_greedy, ctc_greedy
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
+from malgwi.lm.hotwords import HotWords
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
 from malgwi.timestamps import (
     FrameClock,
@@ -34,7 +37,7 @@ from malgwi.timestamps import (
     shifted,
     time_characters,
 )
-from malgwi.types import Hypothesis, Tokenizer
+from malgwi.types import Hypothesis, LanguageModel, Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,15 +45,19 @@ class DecodingConfig:
     """How a trained model is searched.
 
     Attributes:
-        method: ``beam`` (joint where ``beam.ctc_weight`` > 0), ``attention`` (greedy) or ``ctc``
-            (greedy, needs a model with a CTC output).
+        method: ``beam`` (joint where ``beam.ctc_weight`` > 0), ``attention`` (greedy), ``ctc``
+            (greedy, needs a model with a CTC output) or ``ctc_beam`` (its prefix beam search).
         beam: The beam search; its length bounds hold for greedy attention too.
+        ctc_beam: The prefix beam search.
+        fusion: What a language model counts in either beam search, where one is given.
         max_batch_s: Seconds of audio decoded at once, padding included.
         max_segment_s: Longer audio is cut at quiet points into pieces of at most this.
     """
 
-    method: Literal["beam", "attention", "ctc"] = "beam"
+    method: Literal["beam", "attention", "ctc", "ctc_beam"] = "beam"
     beam: BeamConfig = field(default_factory=BeamConfig)
+    ctc_beam: CtcBeamConfig = field(default_factory=CtcBeamConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
     max_batch_s: float = 60.0
     max_segment_s: float = 20.0
 
@@ -64,7 +71,8 @@ class DecodingConfig:
     @property
     def wants_ctc(self) -> bool:
         """Whether the model must have a CTC output."""
-        return self.method == "ctc" or (self.method == "beam" and self.beam.ctc_weight > 0)
+        joint = self.method == "beam" and self.beam.ctc_weight > 0
+        return joint or self.method in ("ctc", "ctc_beam")
 
     @property
     def wants_writer(self) -> bool:
@@ -113,6 +121,8 @@ class Recogniser:
 
     ``timestamps`` asks for the times and confidence of every character, which cost a little time;
     ``calibrations`` make raw confidence believable, each for the search of that name.
+    A beam search also minds a language model and hot-words, where given; ``source_model`` is one
+    of the training transcripts, which counts against.
     """
 
     front_end: FrontEnd
@@ -121,10 +131,24 @@ class Recogniser:
     decoding: DecodingConfig
     timestamps: bool = False
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    language_model: LanguageModel | None = None
+    source_model: LanguageModel | None = None
+    hotwords: HotWords | None = None
 
     def with_decoding(self, **changes: Any) -> "Recogniser":
         """The same recogniser, searched otherwise: fields of DecodingConfig by name."""
         return replace(self, decoding=replace(self.decoding, **changes))
+
+    def with_hotwords(self, boosts: Mapping[str, float]) -> "Recogniser":
+        """The same recogniser, expecting these phrases: nats that each occurrence is worth.
+
+        Cheap enough for every request; no phrases at all is how to forget them.
+
+        Raises:
+            ConfigError: A phrase that the tokenizer cannot write.
+        """
+        words = HotWords.of_texts(boosts, self.tokenizer) if boosts else None
+        return replace(self, hotwords=words)
 
     def recognise_file(self, source: Path | bytes, raw: RawFormat | None = None) -> Recognition:
         """Decode, trim and recognise one audio file; times count from its beginning.
@@ -206,6 +230,7 @@ class Recogniser:
 
     def _search(self, encoded: Encoded, seconds: Tensor) -> list[list[Hypothesis]]:
         config, tokenizer = self.decoding, self.tokenizer
+        fusion = self._fusion()
         if encoded.ctc_log_probs is None and config.wants_ctc:
             raise ConfigError(
                 "decoding with CTC needs a model with ctc=True: decode by attention, or by a beam "
@@ -214,8 +239,20 @@ class Recogniser:
         if config.method == "ctc" and encoded.ctc_log_probs is not None:
             paths = ctc_greedy(encoded.ctc_log_probs, encoded.lengths, blank_id=tokenizer.blank_id)
             return [[best] for best in paths]
+        if config.method == "ctc_beam" and encoded.ctc_log_probs is not None:
+            return ctc_beam(
+                encoded.ctc_log_probs,
+                encoded.lengths,
+                blank_id=tokenizer.blank_id,
+                start_id=tokenizer.start_id,
+                end_id=tokenizer.end_id,
+                config=config.ctc_beam,
+                language_model=fusion,
+            )
         if self.model.config.writer is None:
-            raise ConfigError("the model has a CTC output alone: decode with method ctc")
+            raise ConfigError(
+                "the model has a CTC output alone: decode with method ctc or ctc_beam"
+            )
         scorer, limits = self.model.scorer(encoded), config.beam.max_lengths(seconds)
         limits = limits.to(encoded.lengths.device)
         if config.method == "attention":
@@ -237,7 +274,27 @@ class Recogniser:
             config=config.beam,
             ctc_log_probs=encoded.ctc_log_probs if config.wants_ctc else None,
             blank_id=tokenizer.blank_id,
+            language_model=fusion,
         )
+
+    def _fusion(self) -> Fusion | None:
+        """All that a beam search adds to the acoustic model, if anything."""
+        weights = self.decoding.fusion
+        given = (
+            (self.language_model, weights.lm_weight),
+            (self.source_model, -weights.source_weight),
+            (self.hotwords, 1.0),
+        )
+        parts = [(model, weight) for model, weight in given if model is not None]
+        if not parts:
+            return None
+        if self.decoding.method in ("attention", "ctc"):
+            raise ConfigError(
+                f"decoding by {self.decoding.method} is greedy and minds no language model or "
+                "hot-words: decode with method beam or ctc_beam"
+            )
+        bonus = weights.insertion_bonus
+        return Fusion(parts, end_id=self.tokenizer.end_id, insertion_bonus=bonus)
 
 
 def segment_bounds(

@@ -20,6 +20,7 @@ from rich.progress import Progress
 from malgwi import __version__, calibration, manifest
 from malgwi.character_confidence import ConfidenceCheck, check, judge, pieces_of
 from malgwi.checkpoint import write_bytes
+from malgwi.cli.fused import Fused
 from malgwi.cli.score_tables import percent
 from malgwi.cli.transcribe import searched
 from malgwi.evaluate import Evaluation, evaluate
@@ -40,10 +41,14 @@ def main(
     /,
     *,
     out: Path | None = None,
-    method: Literal["beam", "attention", "ctc"] | None = None,
+    method: Literal["beam", "attention", "ctc", "ctc_beam"] | None = None,
     beams: int | None = None,
     confidence: bool = False,
     calibrate: bool = False,
+    lm: Path | None = None,
+    lm_weight: float | None = None,
+    source_lm: Path | None = None,
+    hotwords: tuple[str, ...] = (),
     threads: int | None = None,
 ) -> None:
     """Score a trained recogniser on a manifest and write report.json and report.html.
@@ -72,6 +77,11 @@ def main(
         calibrate: Fit that confidence on this speech, which should be development speech, and
             keep the fit in the run folder for `malgwi transcribe`. It is checked on speakers that
             it was not fitted on.
+        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
+        lm_weight: How much it has to say, if not what the run says.
+        source_lm: A language model of the training transcripts, which counts against.
+        hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
+            or files with one a line.
         threads: CPU threads.
     """
     if threads is not None:
@@ -82,6 +92,7 @@ def main(
         out or run,
         method=method,
         beams=beams,
+        fused=Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords),
         confidence=confidence,
         calibrate=calibrate,
     )
@@ -96,12 +107,14 @@ def evaluate_run(
     beams: int | None = None,
     confidence: bool = False,
     calibrate: bool = False,
+    fused: Fused | None = None,
     console: Console | None = None,
 ) -> Report:
     """Decode, score and write ``out``/report.json, report.html and hypotheses.jsonl."""
     console = console or Console()
     config = load_config(run)
-    recogniser = searched(load_recogniser(run), method, beams, None)
+    fused = fused or Fused()
+    recogniser = fused.into(searched(load_recogniser(run), method, beams, None))
     if confidence or calibrate:
         recogniser = replace(recogniser, timestamps=True)
     if calibrate:
@@ -117,7 +130,7 @@ def evaluate_run(
             advance=lambda count: progress.advance(task, count),
         )
     scores = score(found.references(), found.hypotheses(), config.text)
-    decoding = asdict(recogniser.decoding)
+    decoding = asdict(recogniser.decoding) | fused.record()
     scores = replace(scores, passport=scores.passport.decoded(decoding))
     played = worst(scores, Limits().played)
     report = Report(

@@ -11,6 +11,7 @@ import tyro
 
 from malgwi.audio import RawFormat
 from malgwi.checkpoint import write_bytes
+from malgwi.cli.fused import Fused
 from malgwi.errors import AudioError, ConfigError
 from malgwi.run import load_recogniser
 from malgwi.subtitles import to_srt, to_vtt
@@ -28,9 +29,13 @@ def main(
     timestamps: bool = False,
     out: Path | None = None,
     digits: Literal["keep", "written"] = "keep",
-    method: Literal["beam", "attention", "ctc"] | None = None,
+    method: Literal["beam", "attention", "ctc", "ctc_beam"] | None = None,
     beams: int | None = None,
     nbest: int | None = None,
+    lm: Path | None = None,
+    lm_weight: float | None = None,
+    source_lm: Path | None = None,
+    hotwords: tuple[str, ...] = (),
     raw_rate: int | None = None,
     raw_width: int = 2,
     threads: int | None = None,
@@ -52,6 +57,8 @@ def main(
 
     malgwi transcribe runs/first call.pcm --raw-rate 8000
 
+    malgwi transcribe runs/first call.wav --method ctc_beam --lm 3gram.arpa --hotwords 말귀:6
+
     Args:
         run: A run folder.
         files: Audio files of any kind that `malgwi doctor` lists.
@@ -65,6 +72,11 @@ def main(
         method: Search otherwise than the run says.
         beams: Beam width.
         nbest: Hypotheses to keep (in JSON).
+        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
+        lm_weight: How much it has to say, if not what the run says.
+        source_lm: A language model of the training transcripts, which counts against.
+        hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
+            or files with one a line.
         raw_rate: Sample rate of headerless PCM.
         raw_width: Bytes a sample of headerless PCM.
         threads: CPU threads.
@@ -77,7 +89,8 @@ def main(
         torch.set_num_threads(threads)
     if timestamps and format == "txt":
         raise ConfigError("--timestamps has no place in plain text: add --format json, srt or vtt")
-    recogniser = searched(load_recogniser(run), method, beams, nbest)
+    fused = Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords)
+    recogniser = fused.into(searched(load_recogniser(run), method, beams, nbest))
     if timestamps or format in ("srt", "vtt"):
         recogniser = dataclasses.replace(recogniser, timestamps=True)
     raw = (
@@ -108,9 +121,12 @@ def searched(
 ) -> Recogniser:
     """The recogniser with what the command line says about the search."""
     config: DecodingConfig = recogniser.decoding
-    asked = {"beams": beams, "nbest": nbest}
-    beam = dataclasses.replace(config.beam, **{k: v for k, v in asked.items() if v is not None})
-    changes: dict[str, Any] = {"beam": beam}
+    asked: dict[str, Any] = {"beams": beams, "nbest": nbest}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    changes: dict[str, Any] = {
+        "beam": dataclasses.replace(config.beam, **asked),
+        "ctc_beam": dataclasses.replace(config.ctc_beam, **asked),
+    }
     if method is not None:
         changes["method"] = method
     return recogniser.with_decoding(**changes)
@@ -138,6 +154,7 @@ def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
                     "score": h.score,
                     "log_prob": h.log_prob,
                     "ctc_log_prob": h.ctc_log_prob,
+                    "lm_score": h.lm_score,
                     "ended": h.ended,
                 }
                 for h in segment.hypotheses
