@@ -1,0 +1,188 @@
+"""The compact binary form of an n-gram model: one file, mapped into memory rather than read.
+
+    8 bytes   malgwiLM
+    4 + 4     format version, length of the header (little-endian)
+    header    JSON: words, text settings, SHA-256 of all that follows, name/type/shape/place of
+              each array; padded with spaces to a multiple of 64
+    arrays    each at a multiple of 64
+
+Words take two bytes where 65,536 suffice. Quantised, probabilities and weights take one byte each:
+256 values an order, chosen so that each stands for as many n-grams (Federico and Bertoldi, "How
+many bits are needed to store probabilities", WMT 2006: equal bins lose least for their cost);
+``children`` and words are exact. They are unfolded when loaded.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from malgwi.errors import CheckpointError
+from malgwi.lm.ngram import Level, NgramModel
+from malgwi.lm.units import TextSettings
+
+MAGIC, FORMAT_VERSION = b"malgwiLM", 1
+_ALIGNMENT, _BINS = 64, 256
+_REMEDY = "make it again with  malgwi lm"
+
+
+def write_binary(model: NgramModel, path: Path, *, quantize: bool = False) -> int:
+    """Write a model beside ``path``, then rename.
+
+    Args:
+        model: Any n-gram model.
+        path: Of the file.
+        quantize: Probabilities and weights in a byte each.
+
+    Returns:
+        The file's size in bytes.
+    """
+    arrays = dict(_arrays(model, quantize))
+    places, at = {}, 0
+    for name, array in arrays.items():
+        places[name] = {"dtype": array.dtype.str, "shape": array.shape, "at": at}
+        at += _padded(array.nbytes)
+    digest = hashlib.sha256()
+    for array in arrays.values():
+        digest.update(_bytes(array))
+    header = {
+        "order": model.order,
+        "words": model.words,
+        "settings": model.settings.to_dict() if model.settings else None,
+        "quantized": quantize,
+        "sha256": digest.hexdigest(),
+        "arrays": places,
+    }
+    text = json.dumps(header, ensure_ascii=False).encode()
+    text += b" " * (_padded(len(text) + 16) - len(text) - 16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(MAGIC + struct.pack("<II", FORMAT_VERSION, len(text)) + text)
+            for array in arrays.values():
+                file.write(_bytes(array))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path.stat().st_size
+
+
+def read_binary(path: Path) -> NgramModel:
+    """Map a model that `write_binary` wrote, after proving it whole.
+
+    Raises:
+        CheckpointError: No such file, not this format, another version, or damaged.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"no language model {path}: make one with  malgwi lm TEXT --out ...")
+    header, start = _header(path)
+    data = np.memmap(path, np.uint8, "r")[start:]
+    found = hashlib.sha256(memoryview(data)).hexdigest()
+    if found != header["sha256"]:
+        raise CheckpointError(
+            f"{path} is damaged: its arrays have SHA-256 {found[:12]}…, expected "
+            f"{header['sha256'][:12]}…; {_REMEDY}"
+        )
+    arrays = {name: _view(data, entry) for name, entry in header["arrays"].items()}
+    levels = [_level(arrays, order) for order in range(1, header["order"] + 1)]
+    settings = header["settings"]
+    return NgramModel(
+        header["words"], levels, None if settings is None else TextSettings.from_dict(settings)
+    )
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """The JSON header and where the arrays begin."""
+    with path.open("rb") as file:
+        lead = file.read(16)
+        if lead[:8] != MAGIC or len(lead) < 16:
+            raise CheckpointError(
+                f"{path} is no language model of malgwi: it does not begin with "
+                f"{MAGIC.decode()}; an ARPA file must be named .arpa or .arpa.gz"
+            )
+        version, length = struct.unpack("<II", lead[8:])
+        if version != FORMAT_VERSION:
+            raise CheckpointError(
+                f"{path}: format version {version}, this malgwi reads {FORMAT_VERSION}; {_REMEDY}"
+            )
+        try:
+            header: dict[str, Any] = json.loads(file.read(length))
+        except ValueError as error:
+            raise CheckpointError(f"{path} is damaged: its header is no JSON; {_REMEDY}") from error
+    return header, 16 + length
+
+
+def _arrays(model: NgramModel, quantize: bool) -> Iterator[tuple[str, NDArray[Any]]]:
+    small = np.uint16 if len(model.words) <= 1 << 16 else np.uint32
+    for order, level in enumerate(model.levels, 1):
+        yield f"words/{order}", level.words.astype(small)
+        if level.children is not None:
+            yield f"children/{order}", level.children.astype(np.uint32)
+        for name, values in (("log10", level.log10), ("backoff", level.backoff)):
+            if values is None:
+                continue
+            if quantize:
+                codes, book = _quantized(values)
+                yield f"{name}_codes/{order}", codes
+                yield f"{name}_book/{order}", book
+            else:
+                yield f"{name}/{order}", values.astype(np.float32)
+
+
+def _quantized(values: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Codes and the values they stand for; 0, the weight of n-grams without children, is kept."""
+    distinct = np.unique(values)
+    if len(distinct) <= _BINS:
+        return np.searchsorted(distinct, values).astype(np.uint8), distinct
+    rest = np.sort(values[values != 0.0])
+    parts = np.array_split(rest, _BINS - 1)
+    book = np.unique(np.append([np.float32(part.mean()) for part in parts], np.float32(0.0)))
+    edges = (book[1:] + book[:-1]) / 2
+    codes = np.searchsorted(edges, values)
+    codes[values == 0.0] = np.searchsorted(book, np.float32(0.0))
+    return codes.astype(np.uint8), book.astype(np.float32)
+
+
+def _level(arrays: dict[str, NDArray[Any]], order: int) -> Level:
+    def values(name: str) -> NDArray[np.float32] | None:
+        codes = arrays.get(f"{name}_codes/{order}")
+        return (
+            arrays.get(f"{name}/{order}")
+            if codes is None
+            else arrays[f"{name}_book/{order}"][codes]
+        )
+
+    log10 = values("log10")
+    assert log10 is not None
+    return Level(
+        words=arrays[f"words/{order}"],
+        log10=log10,
+        backoff=values("backoff"),
+        children=arrays.get(f"children/{order}"),
+    )
+
+
+def _view(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[Any]:
+    kind, shape, at = np.dtype(entry["dtype"]), tuple(entry["shape"]), entry["at"]
+    size = int(np.prod(shape)) * kind.itemsize
+    array: NDArray[Any] = np.asarray(data[at : at + size]).view(kind).reshape(shape)
+    return array
+
+
+def _bytes(array: NDArray[Any]) -> bytes:
+    """The array, padded."""
+    data = np.ascontiguousarray(array).tobytes()
+    return data + bytes(_padded(len(data)) - len(data))
+
+
+def _padded(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
