@@ -14,9 +14,9 @@ many bits are needed to store probabilities", WMT 2006: equal bins lose least fo
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from malgwi.errors import CheckpointError
 from malgwi.lm.ngram import Level, NgramModel
+from malgwi.lm.storage import write_whole
 from malgwi.lm.units import TextSettings
 
 MAGIC, FORMAT_VERSION = b"malgwiLM", 1
@@ -61,18 +62,8 @@ def write_binary(model: NgramModel, path: Path, *, quantize: bool = False) -> in
     }
     text = json.dumps(header, ensure_ascii=False).encode()
     text += b" " * (_padded(len(text) + 16) - len(text) - 16)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(MAGIC + struct.pack("<II", FORMAT_VERSION, len(text)) + text)
-            for array in arrays.values():
-                file.write(_bytes(array))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    head = MAGIC + struct.pack("<II", FORMAT_VERSION, len(text)) + text
+    write_whole(path, chain([head], map(_bytes, arrays.values())))
     return path.stat().st_size
 
 
@@ -86,7 +77,7 @@ def read_binary(path: Path) -> NgramModel:
         raise CheckpointError(f"no language model {path}: make one with  malgwi lm TEXT --out ...")
     header, start = _header(path)
     data = np.memmap(path, np.uint8, "r")[start:]
-    found = hashlib.sha256(memoryview(data)).hexdigest()
+    found = hashlib.sha256(data.data).hexdigest()
     if found != header["sha256"]:
         raise CheckpointError(
             f"{path} is damaged: its arrays have SHA-256 {found[:12]}…, expected "

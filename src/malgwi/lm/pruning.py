@@ -132,7 +132,7 @@ def _context_probs(model: NgramModel, order: int) -> NDArray[np.float64]:
         total += np.where(
             grams[:, length - 1] == model.ids[START], 0.0, _last(model, grams[:, :length])
         )
-    return np.asarray(10.0**total)
+    return np.power(10.0, total)
 
 
 def _last(model: NgramModel, grams: NDArray[np.int64]) -> NDArray[np.float64]:
