@@ -39,7 +39,7 @@ def test_steps_of_a_search_add_up_to_the_probability_of_the_text(
             scores = model.score(state)
             torch.testing.assert_close(scores.exp().sum(-1), torch.ones(len(scores)))
             total += scores[1, token].item()
-            state = model.advance(state, torch.tensor([2, 1]), torch.tensor([4, token]))
+            state = model.advance(state, torch.tensor([2, 1, 0]), torch.tensor([4, token, 5]))
         assert -total / (len(ids) + 1) == pytest.approx(nats_per_token(model, [ids]), rel=1e-4)
     mean = sum(nats_per_token(model, [ids]) * (len(ids) + 1) for ids in texts)
     assert nats_per_token(model, texts) == pytest.approx(mean / sum(len(t) + 1 for t in texts))

@@ -111,7 +111,8 @@ def _rise(model: NgramModel, order: int, of: _Masses) -> NDArray[np.float64]:
     divergence = -_context_probs(model, order)[of.parents] * (
         of.prob * (np.log(of.lower) + new - np.log(of.prob)) + left * (new - old)
     )
-    return np.expm1(divergence)
+    rise: NDArray[np.float64] = np.expm1(divergence)
+    return rise
 
 
 def _grams(model: NgramModel, order: int) -> NDArray[np.int64]:
@@ -132,7 +133,8 @@ def _context_probs(model: NgramModel, order: int) -> NDArray[np.float64]:
         total += np.where(
             grams[:, length - 1] == model.ids[START], 0.0, _last(model, grams[:, :length])
         )
-    return np.power(10.0, total)
+    probs: NDArray[np.float64] = np.power(10.0, total)
+    return probs
 
 
 def _last(model: NgramModel, grams: NDArray[np.int64]) -> NDArray[np.float64]:
