@@ -13,7 +13,8 @@ from malgwi.errors import CheckpointError, ConfigError, DataError
 from malgwi.lm.arpa import read_arpa, write_arpa
 from malgwi.lm.binary import MAGIC, read_binary, write_binary
 from malgwi.lm.kneser_ney import train
-from malgwi.lm.ngram import NgramModel, perplexity
+from malgwi.lm.ngram import NgramModel
+from malgwi.lm.perplexity import perplexity
 from malgwi.lm.pruning import prune_by_entropy
 from malgwi.lm.units import TextSettings, cut, differences, fingerprint, unit_texts
 from malgwi.text.normalize import NormalizerConfig
@@ -249,7 +250,13 @@ def test_quantisation_is_small_and_near(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("place", "says"),
-    [(0, "does not begin with"), (8, "format version"), (20, "header"), (-70, "SHA-256")],
+    [
+        (0, "does not begin"),
+        (8, "format version"),
+        (20, "SHA-256"),
+        (99, "SHA-256"),
+        (-70, "SHA-256"),
+    ],
 )
 def test_damage_is_named(place: int, says: str, tmp_path: Path) -> None:
     path = tmp_path / "model.lm"
@@ -261,7 +268,7 @@ def test_damage_is_named(place: int, says: str, tmp_path: Path) -> None:
         read_binary(path)
 
 
-@pytest.mark.parametrize("length", [4, len(MAGIC) + 30, -200])
+@pytest.mark.parametrize("length", [4, len(MAGIC) + 30, 48, 60, -200])
 def test_a_file_cut_off_is_named(length: int, tmp_path: Path) -> None:
     path = tmp_path / "model.lm"
     write_binary(model_of("syllable")[0], path)

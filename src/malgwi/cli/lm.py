@@ -20,7 +20,8 @@ from malgwi.errors import ConfigError
 from malgwi.lm.arpa import write_arpa
 from malgwi.lm.binary import write_binary
 from malgwi.lm.kneser_ney import train
-from malgwi.lm.ngram import NgramModel, Perplexity, perplexity
+from malgwi.lm.ngram import NgramModel
+from malgwi.lm.perplexity import Perplexity, perplexity
 from malgwi.lm.pruning import prune_by_entropy
 from malgwi.lm.units import Units, cut
 

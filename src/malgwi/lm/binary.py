@@ -2,8 +2,9 @@
 
     8 bytes   malgwiLM
     4 + 4     format version, length of the header (little-endian)
-    header    JSON: words, text settings, SHA-256 of all that follows, name/type/shape/place of
-              each array; padded with spaces to a multiple of 64
+    32        SHA-256 of all that follows
+    header    JSON: words, text settings, name/type/shape/place of each array; padded with spaces
+              to a multiple of 64
     arrays    each at a multiple of 64
 
 Words take two bytes where 65,536 suffice. Quantised, probabilities and weights take one byte each:
@@ -29,7 +30,7 @@ from malgwi.lm.storage import write_whole
 from malgwi.lm.units import TextSettings
 
 MAGIC, FORMAT_VERSION = b"malgwiLM", 1
-_ALIGNMENT, _BINS = 64, 256
+_LEAD, _ALIGNMENT, _BINS = 48, 64, 256
 _REMEDY = "make it again with  malgwi lm"
 
 
@@ -49,21 +50,20 @@ def write_binary(model: NgramModel, path: Path, *, quantize: bool = False) -> in
     for name, array in arrays.items():
         places[name] = {"dtype": array.dtype.str, "shape": array.shape, "at": at}
         at += _padded(array.nbytes)
-    digest = hashlib.sha256()
-    for array in arrays.values():
-        digest.update(_bytes(array))
     header = {
         "order": model.order,
         "words": model.words,
         "settings": model.settings.to_dict() if model.settings else None,
         "quantized": quantize,
-        "sha256": digest.hexdigest(),
         "arrays": places,
     }
     text = json.dumps(header, ensure_ascii=False).encode()
-    text += b" " * (_padded(len(text) + 16) - len(text) - 16)
-    head = MAGIC + struct.pack("<II", FORMAT_VERSION, len(text)) + text
-    write_whole(path, chain([head], map(_bytes, arrays.values())))
+    text += b" " * (_padded(len(text) + _LEAD) - len(text) - _LEAD)
+    digest = hashlib.sha256(text)
+    for array in arrays.values():
+        digest.update(_bytes(array))
+    lead = MAGIC + struct.pack("<II", FORMAT_VERSION, len(text)) + digest.digest()
+    write_whole(path, chain([lead, text], map(_bytes, arrays.values())))
     return path.stat().st_size
 
 
@@ -75,14 +75,7 @@ def read_binary(path: Path) -> NgramModel:
     """
     if not path.is_file():
         raise CheckpointError(f"no language model {path}: make one with  malgwi lm TEXT --out ...")
-    header, start = _header(path)
-    data = np.memmap(path, np.uint8, "r")[start:]
-    found = hashlib.sha256(data.data).hexdigest()
-    if found != header["sha256"]:
-        raise CheckpointError(
-            f"{path} is damaged: its arrays have SHA-256 {found[:12]}…, expected "
-            f"{header['sha256'][:12]}…; {_REMEDY}"
-        )
+    header, data = _proven(path)
     arrays = {name: _view(data, entry) for name, entry in header["arrays"].items()}
     levels = [_level(arrays, order) for order in range(1, header["order"] + 1)]
     settings = header["settings"]
@@ -91,25 +84,29 @@ def read_binary(path: Path) -> NgramModel:
     )
 
 
-def _header(path: Path) -> tuple[dict[str, Any], int]:
-    """The JSON header and where the arrays begin."""
+def _proven(path: Path) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    """The JSON header and the bytes of the arrays, after comparing the checksum."""
     with path.open("rb") as file:
-        lead = file.read(16)
-        if lead[:8] != MAGIC or len(lead) < 16:
-            raise CheckpointError(
-                f"{path} is no language model of malgwi: it does not begin with "
-                f"{MAGIC.decode()}; an ARPA file must be named .arpa or .arpa.gz"
-            )
-        version, length = struct.unpack("<II", lead[8:])
-        if version != FORMAT_VERSION:
-            raise CheckpointError(
-                f"{path}: format version {version}, this malgwi reads {FORMAT_VERSION}; {_REMEDY}"
-            )
-        try:
-            header: dict[str, Any] = json.loads(file.read(length))
-        except ValueError as error:
-            raise CheckpointError(f"{path} is damaged: its header is no JSON; {_REMEDY}") from error
-    return header, 16 + length
+        lead = file.read(_LEAD)
+    if lead[: len(MAGIC)] != MAGIC or len(lead) < _LEAD:
+        raise CheckpointError(
+            f"{path} is no language model of malgwi: it does not begin with "
+            f"{MAGIC.decode()}; an ARPA file must be named .arpa or .arpa.gz"
+        )
+    version, length = struct.unpack("<II", lead[8:16])
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: format version {version}, this malgwi reads {FORMAT_VERSION}; {_REMEDY}"
+        )
+    data = np.memmap(path, np.uint8, "r")[_LEAD:]
+    found, expected = hashlib.sha256(data.data).digest(), lead[16:]
+    if found != expected:
+        raise CheckpointError(
+            f"{path} is damaged: its contents have SHA-256 {found.hex()[:12]}…, expected "
+            f"{expected.hex()[:12]}…; {_REMEDY}"
+        )
+    header: dict[str, Any] = json.loads(data[:length].tobytes())
+    return header, data[length:]
 
 
 def _arrays(model: NgramModel, quantize: bool) -> Iterator[tuple[str, NDArray[Any]]]:

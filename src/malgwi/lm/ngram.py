@@ -14,8 +14,8 @@ Shapes: N rows, K order, W words of the model, V vocabulary of the tokenizer.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ from malgwi.text.normalize import NormalizerConfig
 from malgwi.types import Tokenizer
 
 Nodes = NDArray[np.int64]
-_LN10 = float(np.log(10.0))
+LN10 = float(np.log(10.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ class NgramModel:
             scores = scores + level.backoff[node]
             own = slice(int(level.children[node]), int(level.children[node + 1]))
             scores[self.levels[length].words[own]] = self.levels[length].log10[own]
-        return scores * np.float32(_LN10)
+        return scores * np.float32(LN10)
 
     def bind(
         self,
@@ -256,62 +256,3 @@ def _word_ids(model: NgramModel, tokenizer: Tokenizer) -> NDArray[np.int64]:
             f"are such as {' '.join(model.words[3:9])}: train one on the recogniser's units"
         )
     return np.array([model.id_of(text) for text in texts], np.int64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Perplexity:
-    """How surprised a model is by a text; ``</s>`` counts, ``<s>`` does not.
-
-    ``nats`` is −ln P summed; the unknown ones' share of it and number stand apart.
-    """
-
-    nats: float = 0.0
-    tokens: int = 0
-    unknown_nats: float = 0.0
-    unknown: int = 0
-    sentences: int = 0
-
-    @property
-    def with_unknown(self) -> float:
-        """Perplexity over all tokens, unknown ones at P(<unk>)."""
-        return float(np.exp(self.nats / self.tokens)) if self.tokens else float("nan")
-
-    @property
-    def without_unknown(self) -> float:
-        """Perplexity over the known tokens alone."""
-        known = self.tokens - self.unknown
-        return float(np.exp((self.nats - self.unknown_nats) / known)) if known else float("nan")
-
-
-def perplexity(
-    model: NgramModel, sentences: Iterable[Sequence[str]], *, block: int = 1 << 18
-) -> Perplexity:
-    """Perplexity of sentences of units, streamed ``block`` tokens at a time.
-
-    >>> from malgwi.lm.kneser_ney import train
-    >>> sentences = [["가", "나"], ["가"]]
-    >>> found = perplexity(train(sentences, order=2).model, [["가", "다"]])
-    >>> found.tokens, found.unknown
-    (3, 1)
-    """
-    total, waiting = Perplexity(), []
-    for units in sentences:
-        waiting += [START, *units, END]
-        total = replace(total, sentences=total.sentences + 1)
-        if len(waiting) >= block:
-            total, waiting = _added(total, model, waiting), []
-    return _added(total, model, waiting) if waiting else total
-
-
-def _added(total: Perplexity, model: NgramModel, text: Sequence[str]) -> Perplexity:
-    ids = np.array([model.id_of(unit) for unit in text])
-    predicted = ids != model.ids[START]
-    nats = -_LN10 * model.log10_probs(ids)
-    unknown = predicted & (ids == model.ids[UNKNOWN])
-    return replace(
-        total,
-        nats=total.nats + float(nats[predicted].sum()),
-        tokens=total.tokens + int(predicted.sum()),
-        unknown_nats=total.unknown_nats + float(nats[unknown].sum()),
-        unknown=total.unknown + int(unknown.sum()),
-    )

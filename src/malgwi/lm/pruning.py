@@ -20,10 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from malgwi.errors import ConfigError
-from malgwi.lm.ngram import Level, NgramModel
+from malgwi.lm.ngram import LN10, Level, NgramModel
 from malgwi.lm.units import START
-
-_LN10 = float(np.log(10.0))
 
 
 def prune_by_entropy(model: NgramModel, threshold: float) -> NgramModel:
@@ -106,7 +104,7 @@ def _rise(model: NgramModel, order: int, of: _Masses) -> NDArray[np.float64]:
     backoff = model.levels[order - 2].backoff
     assert backoff is not None
     left, lower_left = of.left[of.parents], of.lower_left[of.parents]
-    old = backoff[of.parents].astype(np.float64) * _LN10
+    old = backoff[of.parents].astype(np.float64) * LN10
     new = np.log((left + of.prob) / (lower_left + of.lower))
     divergence = -_context_probs(model, order)[of.parents] * (
         of.prob * (np.log(of.lower) + new - np.log(of.prob)) + left * (new - old)
