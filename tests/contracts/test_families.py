@@ -19,6 +19,7 @@ from malgwi.corpora import CORPORA
 from malgwi.decoders import DECODERS
 from malgwi.errors import ConfigError
 from malgwi.features import PRESETS, FrontEnd
+from malgwi.lm import LANGUAGE_MODELS
 from malgwi.models import MODELS, model_class
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.recipes import RECIPES, recipe
@@ -33,6 +34,7 @@ TABLES: dict[str, Mapping[str, str]] = {
     "models": MODELS,
     "recipes": RECIPES,
     "decoders": DECODERS,
+    "lm": LANGUAGE_MODELS,
     "cli": {name: target for name, (target, _) in COMMANDS.items()},
 }
 MEMBERS = [(family, name) for family, table in TABLES.items() for name in table]
@@ -67,7 +69,9 @@ def test_no_file_of_a_family_stands_outside_its_table(family: str) -> None:
     folder = Path(import_module(f"malgwi.{family}").__file__ or "").parent
     named = {target.partition(":")[0].rpartition(".")[2] for target in TABLES[family].values()}
     parts = {"corpora": {"rows", "file_tree"}}
-    parts["cli"] = {"score_tables", "fused"}
+    parts["cli"] = {"score_tables", "fused", "lm_neural", "lm_sources"}
+    parts["lm"] = {"units", "storage", "perplexity", "counting", "kneser_ney", "pruning", "arpa"}
+    parts["lm"] |= {"binary", "neural_training", "hotwords"}
     parts["decoders"] = {"beam_config", "beam_history", "beam_step", "ctc_prefix"}
     parts["decoders"] |= {"certainty", "forced_alignment", "token_times"}
     parts["decoders"] |= {"ctc_frames", "fusion", "prefix_text", "rescore"}
@@ -195,6 +199,13 @@ def test_a_decoder_finds_something_for_every_utterance(name: str) -> None:
     assert len(found) == 2
     best = [result[0] if isinstance(result, list) else result for result in found]
     assert all(isinstance(hypothesis, Hypothesis) for hypothesis in best)
+
+
+@pytest.mark.parametrize("name", LANGUAGE_MODELS)
+def test_a_language_model_names_its_papers_and_can_be_bound(name: str) -> None:
+    kind = resolve("language model", LANGUAGE_MODELS, name)
+    assert re.search(r"(19|20)\d\d", inspect.getdoc(module_of("lm", name)) or "")
+    assert list(inspect.signature(kind.bind).parameters)[:3] == ["self", "tokenizer", "text"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import file_digest, sha256
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from malgwi import lm
 from malgwi.errors import DataError
+from malgwi.text.normalize import NormalizerConfig
 from malgwi.transcribe import Recogniser
 from malgwi.types import LanguageModel, Tokenizer
 
@@ -24,8 +25,8 @@ class Fused:
     source_lm: Path | None = None
     hotwords: Sequence[str] = ()
 
-    def into(self, recogniser: Recogniser) -> Recogniser:
-        """The recogniser with all of it.
+    def into(self, recogniser: Recogniser, text: NormalizerConfig) -> Recogniser:
+        """The recogniser with all of it; ``text`` is how its transcripts were normalised.
 
         Raises:
             ConfigError: A model or a phrase that does not fit the tokenizer.
@@ -34,7 +35,7 @@ class Fused:
         changes: dict[str, Any] = {}
         for name, path in (("language_model", self.lm), ("source_model", self.source_lm)):
             if path is not None:
-                changes[name] = load(path, recogniser.tokenizer)
+                changes[name] = load(path, recogniser.tokenizer, text)
         if self.lm_weight is not None:
             fusion = replace(recogniser.decoding.fusion, lm_weight=self.lm_weight)
             changes["decoding"] = replace(recogniser.decoding, fusion=fusion)
@@ -51,11 +52,11 @@ class Fused:
         return found | ({"hotwords": boosts(self.hotwords)} if self.hotwords else {})
 
 
-def load(path: Path, tokenizer: Tokenizer) -> LanguageModel:
-    """The language model of a file, over a tokenizer's ids."""
+def load(path: Path, tokenizer: Tokenizer, text: NormalizerConfig) -> LanguageModel:
+    """The language model of a file, over a tokenizer's ids and of texts normalised alike."""
     if not path.exists():
         raise DataError(f"{path}: no such language model; make one with  malgwi lm")
-    model: LanguageModel = import_module("malgwi.lm").load(path).bind(tokenizer)
+    model: LanguageModel = lm.load(path).bind(tokenizer, text)
     return model
 
 
