@@ -10,6 +10,7 @@ import pytest
 from malgwi import lm, tokenizers
 from malgwi.cli import transcribe
 from malgwi.cli.fused import Fused, boosts
+from malgwi.config import RunConfig, to_yaml
 from malgwi.decoders.fusion import FusionConfig
 from malgwi.errors import ConfigError, DataError
 from malgwi.text.normalize import NormalizerConfig
@@ -42,9 +43,6 @@ def test_digits(
     assert json.loads(capsys.readouterr().out)["text"] == expected
 
 
-TEXT = NormalizerConfig()
-
-
 class Anything:
     """A language model file that fits every tokenizer."""
 
@@ -62,16 +60,17 @@ def test_what_is_fused_reaches_the_recogniser_and_the_passport(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(lm, "load", lambda path: Anything())
+    (tmp_path / "config.yaml").write_text(to_yaml(RunConfig()), encoding="utf-8")
     path = tmp_path / "3gram.arpa"
     path.write_bytes(b"an empty file would do")
     (tmp_path / "words.txt").write_text("말귀:2.5\n\n서울\n", encoding="utf-8")
     words = ("서울역:6", str(tmp_path / "words.txt"))
     fused = Fused(lm=path, lm_weight=0.7, source_lm=path, hotwords=words)
-    found = fused.into(recogniser(), TEXT)
+    found = fused.into(recogniser(), tmp_path)
     assert (
         found.language_model
         == found.source_model
-        == (f"over {found.tokenizer.size} units of {TEXT.digits} digits")
+        == (f"over {found.tokenizer.size} units of hangul digits")
     )
     assert found.decoding.fusion == FusionConfig(lm_weight=0.7)
     assert found.hotwords is not None
@@ -84,13 +83,13 @@ def test_what_is_fused_reaches_the_recogniser_and_the_passport(
     assert fused.record()["language_model"] != record["language_model"]
     assert Fused().record() == {}
     before = recogniser()
-    assert Fused().into(before, TEXT) is before
+    assert Fused().into(before, tmp_path) is before
 
 
 def test_what_cannot_be_fused_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="make one with  malgwi lm"):
-        Fused(lm=tmp_path / "none").into(recogniser(), TEXT)
+        Fused(lm=tmp_path / "none").into(recogniser(), tmp_path)
     with pytest.raises(DataError, match="'six' is no number"):
         boosts(["말귀:six"])
     with pytest.raises(ConfigError, match="부산"):
-        Fused(hotwords=("부산",)).into(recogniser(), TEXT)
+        Fused(hotwords=("부산",)).into(recogniser(), tmp_path)

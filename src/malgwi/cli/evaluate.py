@@ -114,7 +114,7 @@ def evaluate_run(
     console = console or Console()
     config = load_config(run)
     fused = fused or Fused()
-    recogniser = fused.into(searched(load_recogniser(run), method, beams, None), config.text)
+    recogniser = fused.into(searched(load_recogniser(run), method, beams, None), run)
     if confidence or calibrate:
         recogniser = replace(recogniser, timestamps=True)
     if calibrate:

@@ -8,7 +8,7 @@ from typing import Any
 
 from malgwi import lm
 from malgwi.errors import DataError
-from malgwi.text.normalize import NormalizerConfig
+from malgwi.run import load_config
 from malgwi.transcribe import Recogniser
 from malgwi.types import LanguageModel, Tokenizer
 
@@ -25,8 +25,8 @@ class Fused:
     source_lm: Path | None = None
     hotwords: Sequence[str] = ()
 
-    def into(self, recogniser: Recogniser, text: NormalizerConfig) -> Recogniser:
-        """The recogniser with all of it; ``text`` is how its transcripts were normalised.
+    def into(self, recogniser: Recogniser, run: Path) -> Recogniser:
+        """The recogniser of a run folder with all of it.
 
         Raises:
             ConfigError: A model or a phrase that does not fit the tokenizer.
@@ -35,7 +35,7 @@ class Fused:
         changes: dict[str, Any] = {}
         for name, path in (("language_model", self.lm), ("source_model", self.source_lm)):
             if path is not None:
-                changes[name] = load(path, recogniser.tokenizer, text)
+                changes[name] = load(path, recogniser.tokenizer, run)
         if self.lm_weight is not None:
             fusion = replace(recogniser.decoding.fusion, lm_weight=self.lm_weight)
             changes["decoding"] = replace(recogniser.decoding, fusion=fusion)
@@ -52,11 +52,11 @@ class Fused:
         return found | ({"hotwords": boosts(self.hotwords)} if self.hotwords else {})
 
 
-def load(path: Path, tokenizer: Tokenizer, text: NormalizerConfig) -> LanguageModel:
-    """The language model of a file, over a tokenizer's ids and of texts normalised alike."""
+def load(path: Path, tokenizer: Tokenizer, run: Path) -> LanguageModel:
+    """The language model of a file, over a tokenizer's ids and of texts normalised as the run's."""
     if not path.exists():
         raise DataError(f"{path}: no such language model; make one with  malgwi lm")
-    model: LanguageModel = lm.load(path).bind(tokenizer, text)
+    model: LanguageModel = lm.load(path).bind(tokenizer, load_config(run).text)
     return model
 
 

@@ -13,7 +13,7 @@ from malgwi.audio import RawFormat
 from malgwi.checkpoint import write_bytes
 from malgwi.cli.fused import Fused
 from malgwi.errors import AudioError, ConfigError
-from malgwi.run import load_config, load_recogniser
+from malgwi.run import load_recogniser
 from malgwi.subtitles import to_srt, to_vtt
 from malgwi.text.written_numbers import write_numbers
 from malgwi.timestamps import TimedCharacter, TimedWord, timed_words
@@ -90,9 +90,7 @@ def main(
     if timestamps and format == "txt":
         raise ConfigError("--timestamps has no place in plain text: add --format json, srt or vtt")
     fused = Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords)
-    recogniser = fused.into(
-        searched(load_recogniser(run), method, beams, nbest), load_config(run).text
-    )
+    recogniser = fused.into(searched(load_recogniser(run), method, beams, nbest), run)
     if timestamps or format in ("srt", "vtt"):
         recogniser = dataclasses.replace(recogniser, timestamps=True)
     raw = (
