@@ -38,6 +38,9 @@ class PrefixText:
         self._model, self._shape = model, (batch, beams)
         self._state = model.start(batch * beams)
         first = model.score(model.start(1)).cpu().numpy()
+        copied = model.advance(model.start(1), torch.tensor([0]), torch.tensor([-1]))
+        same = np.array_equal(first, model.score(copied).cpu().numpy(), equal_nan=True)
+        assert same, f"{type(model).__name__}.advance: a negative token must only copy its row"
         self._scores = np.repeat(first, batch * beams, axis=0)  # [N, V], a slot a line
         self._slots = np.arange(batch * beams)
 
