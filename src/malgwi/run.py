@@ -1,8 +1,8 @@
 """The run folder and the objects it stands for: built for training, loaded for use.
 
 RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors
-    metrics.jsonl  curves.svg  left_out.jsonl  checkpoints/  report.json  report.html
-    calibration.json, where `malgwi evaluate --calibrate` has made one
+    characters.txt  left_out.jsonl  metrics.jsonl  curves.svg  checkpoints/  report.json
+    report.html, and calibration.json where `malgwi evaluate --calibrate` has made one
 """
 
 import hashlib
@@ -92,6 +92,8 @@ def build(
     _check_data(train_cuts, dev_cuts, config, folder)
     texts = references(train_cuts, config)
     tokenizer = _tokenizer(config, texts.values(), folder)
+    characters = "".join(sorted({ch for text in texts.values() for ch in text}))
+    write_bytes(folder / "characters.txt", f"{characters}\n".encode())
     front_end = FrontEnd(config.front_end)
     cache = AudioCache.build(train_cuts, config.front_end, cache_folder or folder / "audio_cache")
     examples, left_out = _examples(texts, cache, tokenizer, config)
@@ -322,6 +324,12 @@ def load_recogniser(folder: Path) -> Recogniser:
         decoding=config.decoding,
         calibrations=calibration.load(folder),
     )
+
+
+def training_characters(folder: Path) -> frozenset[str] | None:
+    """The characters of the transcripts that a run was trained on; None where none were kept."""
+    path = folder / "characters.txt"
+    return frozenset(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def load_config(folder: Path) -> RunConfig:

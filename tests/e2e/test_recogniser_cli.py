@@ -67,6 +67,7 @@ def test_a_run_folder_is_complete(run: Path) -> None:
         "metrics.jsonl",
         "curves.svg",
         "left_out.jsonl",
+        "characters.txt",
         "checkpoints",
         "tensorboard",
     }
@@ -85,6 +86,9 @@ def test_what_evaluate_scores_is_what_transcribe_writes(run: Path, corpus: Path)
     assert rate["rate"] < 0.25
     assert rate["reference"] == rate["hits"] + rate["substitutions"] + rate["deletions"]
     assert report["size"]["parameters"] > 1000
+    said = {ch for u in report["utterances"] for ch in u["reference"] if ch != " "}
+    seen = set((run / "characters.txt").read_text(encoding="utf-8"))
+    assert set(report["unseen_characters"]["by_character"]) == said - seen
     assert report["speed"]["x_real_time"] > 1
     scored = {u["id"]: u["hypothesis"] for u in report["utterances"]}
     files = sorted(corpus.glob("test*.wav"))

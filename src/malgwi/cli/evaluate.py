@@ -26,8 +26,9 @@ from malgwi.evaluate import Evaluation, evaluate
 from malgwi.evaluate import Utterance as Decoded
 from malgwi.metrics.confidence import Interval, widest
 from malgwi.metrics.error_rate import Scores, score
+from malgwi.metrics.unseen import Unseen, unseen
 from malgwi.report import Limits, Report, Utterance, plot_attention, write_report
-from malgwi.run import load_config, load_recogniser
+from malgwi.run import load_config, load_recogniser, training_characters
 from malgwi.text.scripts import script
 from malgwi.training_log import read_metrics
 from malgwi.transcribe import Recogniser
@@ -131,6 +132,7 @@ def evaluate_run(
         ],
         curves=_curves(run),
         confidence=_confidence(run, recogniser, found, calibrate=calibrate),
+        unseen=_unseen(run, found),
         facts={
             "run": str(run),
             "manifests": ", ".join(map(str, manifests)),
@@ -174,6 +176,12 @@ def intervals(scores: Scores, found: Evaluation) -> dict[str, Interval]:
         name: widest([rates[name] for rates in of.values()], clusters)
         for name in scores.corpus.by_name()
     }
+
+
+def _unseen(run: Path, found: Evaluation) -> Unseen | None:
+    """Characters that training never saw; None for a run that did not keep what it saw."""
+    seen = training_characters(run)
+    return None if seen is None else unseen(found.references(), found.hypotheses(), seen)
 
 
 def worst(scores: Scores, count: int) -> set[str]:
@@ -252,6 +260,13 @@ def summarise(report: Report, console: Console) -> None:
         shown = f"95 % interval {100 * found.low:.2f} to {100 * found.high:.2f} (by {found.by})"
         interval = "no interval" if math.isnan(found.width) else shown
         console.print(f"{name:<12} {percent(rate.rate):>8}   {interval}", highlight=False)
+    if report.unseen is not None:
+        strange = report.unseen.to_dict()
+        console.print(
+            f"{strange['said']} of {strange['of_characters']} characters were never seen in "
+            f"training; {strange['recognised']} of these were recognised",
+            highlight=False,
+        )
     speed, size = report.speed, report.size
     console.print(
         f"{speed.x_real_time:.0f} × real time on {speed.threads} threads "

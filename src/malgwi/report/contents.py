@@ -15,6 +15,7 @@ from malgwi.evaluate import Size, Speed
 from malgwi.metrics.confidence import Interval
 from malgwi.metrics.error_kinds import KindCounts, error_kinds
 from malgwi.metrics.error_rate import Rates, Scores
+from malgwi.metrics.unseen import Unseen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,7 @@ class Report:
         curves: Lines of metrics.jsonl, if the model was trained here.
         facts: Whatever else should stand in the report: machine, date, command, checkpoint.
         confidence: How far the confidence of characters can be believed, where it was checked.
+        unseen: Characters that training never saw; None where it is not known what it saw.
     """
 
     title: str
@@ -109,6 +111,7 @@ class Report:
     curves: Sequence[Mapping[str, Any]] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     confidence: ConfidenceCheck | None = None
+    unseen: Unseen | None = None
 
     def __post_init__(self) -> None:
         shown = {utterance.id for utterance in self.utterances}
@@ -139,6 +142,7 @@ class Report:
             "size": None if self.size is None else asdict(self.size),
             "facts": self.facts,
             "confidence": None if self.confidence is None else self.confidence.to_dict(),
+            "unseen_characters": None if self.unseen is None else self.unseen.to_dict(),
             "utterances": [u.to_dict(self.rates(u)) for u in self.utterances],
         }
         plain_record: dict[str, Any] = plain(record)

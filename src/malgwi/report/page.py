@@ -43,6 +43,7 @@ def render(report: Report, limits: Limits) -> str:
         cards=_cards(report),
         remark=_remark(report.utterances),
         counts=_counts(report),
+        unseen=_unseen(report),
         recording=recording,
         speakers=speakers,
         kinds=_section("What kind of mistakes", kinds(report.kinds), "kinds-of-error"),
@@ -102,6 +103,24 @@ def _bounds(report: Report, metric: str) -> str:
         return "no interval"
     low, high = 100 * found.low, 100 * found.high
     return f"{low:.2f} – {high:.2f} ({100 * found.level:g} %, {found.units:,} {found.by}s)"
+
+
+def _unseen(report: Report) -> str:
+    """What training never saw, and how much of it was recognised all the same."""
+    found = report.unseen
+    if found is None or not found.said:
+        return ""
+    said, recognised = sum(found.said.values()), sum(found.recognised.values())
+    each = ", ".join(
+        f"{escape(ch)} {found.recognised.get(ch, 0)}/{count}"
+        for ch, count in list(found.said.items())[:30]
+    )
+    more = f", and {len(found.said) - 30} more" if len(found.said) > 30 else ""
+    return (
+        f'<p class="note">Of {said:,} characters that training never saw '
+        f"({100 * said / found.characters:.2f} % of all), {recognised:,} were recognised: "
+        f"{each}{more}.</p>"
+    )
 
 
 def _remark(utterances: Sequence[Utterance]) -> str:
