@@ -2,8 +2,7 @@
 
 RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors
     characters.txt  left_out.jsonl  metrics.jsonl  curves.svg  checkpoints/  report.json
-    report.html
-    calibration.json, where `malgwi evaluate --calibrate` has made one
+    report.html, and calibration.json where `malgwi evaluate --calibrate` has made one
 """
 
 import hashlib

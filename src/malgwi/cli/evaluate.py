@@ -144,8 +144,8 @@ def evaluate_run(
             _shown(u, recogniser, cuts[u.id], played=u.id in played) for u in found.utterances
         ],
         curves=_curves(run),
-        unseen=_unseen(run, found),
         confidence=_confidence(run, recogniser, found, calibrate=calibrate),
+        unseen=_unseen(run, found),
         facts={
             "run": str(run),
             "manifests": ", ".join(map(str, manifests)),
