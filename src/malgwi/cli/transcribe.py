@@ -12,7 +12,9 @@ import tyro
 from malgwi.audio import RawFormat
 from malgwi.checkpoint import write_bytes
 from malgwi.errors import AudioError, ConfigError
+from malgwi.exported import is_export
 from malgwi.run import load_recogniser
+from malgwi.runtime import ExportedRecogniser, Heard, load
 from malgwi.text.written_numbers import write_numbers
 from malgwi.transcribe import DecodingConfig, Recogniser, Recognition
 
@@ -45,8 +47,10 @@ def main(
 
     malgwi transcribe runs/first call.pcm --raw-rate 8000
 
+    malgwi transcribe runs/first/export call.wav
+
     Args:
-        run: A run folder.
+        run: A run folder, or one that `malgwi export` wrote, whose one method is ctc.
         files: Audio files of any kind that `malgwi doctor` lists.
         format: Text alone, or JSON with times, n-best and scores.
         out: A folder for one file each; standard output if not given.
@@ -66,14 +70,18 @@ def main(
         raise ConfigError("two files have the same name: --out would keep one of them")
     if threads is not None:
         torch.set_num_threads(threads)
-    recogniser = searched(load_recogniser(run), method, beams, nbest)
+    recogniser: Recogniser | ExportedRecogniser
+    if is_export(run):
+        recogniser = exported(run, method, beams, nbest, threads)
+    else:
+        recogniser = searched(load_recogniser(run), method, beams, nbest)
     raw = (
         None if raw_rate is None else RawFormat(sample_rate_hz=raw_rate, bytes_per_sample=raw_width)
     )
     failed = []
     for path in files:
         try:
-            result = recogniser.recognise_file(path, raw)
+            result: Recognition | Heard = recogniser.recognise_file(path, raw)
         except AudioError as error:
             failed.append(str(error))
             continue
@@ -90,6 +98,18 @@ def main(
         raise SystemExit(1)
 
 
+def exported(
+    folder: Path, method: str | None, beams: int | None, nbest: int | None, threads: int | None
+) -> ExportedRecogniser:
+    """An exported recogniser; refuses searches that its graph has no scores for."""
+    if method not in (None, "ctc") or beams is not None or nbest is not None:
+        raise ConfigError(
+            f"{folder} is an export, which finds CTC's likeliest path: leave out --method, --beams "
+            "and --nbest, or give the run folder that it came from"
+        )
+    return load(folder, threads=threads)
+
+
 def searched(
     recogniser: Recogniser, method: str | None, beams: int | None, nbest: int | None
 ) -> Recogniser:
@@ -103,7 +123,9 @@ def searched(
     return recogniser.with_decoding(**changes)
 
 
-def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
+def to_json(
+    path: Path, result: Recognition | Heard, recogniser: Recogniser | ExportedRecogniser
+) -> str:
     """One file's result, one JSON object a line."""
     segments = [
         {
