@@ -10,6 +10,7 @@ Whether eight bits cost accuracy is measured, not assumed: `check` scores both g
 """
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -136,15 +137,19 @@ def quantise(graph: Path, target: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     nodes = onnx.load(graph).graph.node
-    quantize_dynamic(
-        graph,
-        target,
-        op_types_to_quantize=list(_QUANTISED),
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-        nodes_to_exclude=[node.name for node in nodes if "/front_end/" in node.name],
-    )
+    logging.disable(logging.WARNING)  # it recommends what `to_onnx` has done already
+    try:
+        quantize_dynamic(
+            graph,
+            target,
+            op_types_to_quantize=list(_QUANTISED),
+            per_channel=True,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in nodes if "/front_end/" in node.name],
+        )
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def measure(folder: Path, heldout: Heldout) -> Check:

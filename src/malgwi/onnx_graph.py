@@ -8,7 +8,7 @@ Torch's TorchScript-based exporter is used: it follows recurrent layers and gath
 graphs of any length and batch size, without the further packages that the newer one needs. It
 records what one example does, so `compared` runs every graph at other shapes.
 
-Shapes: B batch, N samples, T frames, F frequency bins, S encoder frames, V vocabulary, W window.
+Shapes: B batch, N samples, T frames, F frequency bins, S encoder frames, V vocabulary.
 """
 
 import io
@@ -46,7 +46,12 @@ class ConvolutionFrontEnd(FrontEnd):
     def __init__(self, front_end: FrontEnd) -> None:
         super().__init__(front_end.config)
         self.load_state_dict(front_end.state_dict())
-        self.register_buffer("basis", fourier_basis(self.window), persistent=False)
+        # The window is shorter than the transform: no need to multiply by the zeros around it.
+        length = self.config.window_length
+        self.before = (self.config.fft_length - length) // 2
+        self.after = self.config.fft_length - length - self.before
+        basis = fourier_basis(self.window)[:, :, self.before : self.before + length]
+        self.register_buffer("basis", basis.contiguous(), persistent=False)
 
     def _unnormalized(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         config = self.config
@@ -60,7 +65,8 @@ class ConvolutionFrontEnd(FrontEnd):
 
     def _energy(self, padded: Tensor) -> Tensor:
         bins = len(self.basis) // 2
-        parts = nn.functional.conv1d(padded[:, None], self.basis, stride=self.config.hop_length)
+        inner = padded[:, None, self.before : padded.shape[1] - self.after]
+        parts = nn.functional.conv1d(inner, self.basis, stride=self.config.hop_length)
         return (parts[:, :bins].square() + parts[:, bins:].square()).transpose(1, 2)
 
 
