@@ -105,8 +105,7 @@ def export(
         ConfigError: No CTC output, the graph differs from torch, or ``folder`` holds other things.
         MissingExtraError: onnx or onnxruntime is not installed.
     """
-    if folder.exists() and not is_export(folder):
-        raise ConfigError(f"{folder} exists and is not an export: give another --out")
+    _refuse_other_things(folder)
     graph = to_onnx(recogniser.front_end, recogniser.model)
     difference = compared(graph, recogniser.front_end, recogniser.model)
     say(f"log-probabilities differ from torch's by at most {difference:.1e}")
@@ -129,6 +128,17 @@ def export(
         _write_manifest(recogniser, beside, facts)
         _replace(folder, beside)
     return check
+
+
+def _refuse_other_things(folder: Path) -> None:
+    """An export may be replaced, and nothing else."""
+    ours = {MANIFEST, TOKENIZER, *GRAPHS.values()}
+    if not folder.exists():
+        return
+    others = [path.name for path in folder.iterdir() if path.name not in ours]
+    if others or not is_export(folder):
+        held = f"holds {sorted(others)[0]}" if others else "has no manifest.json"
+        raise ConfigError(f"{folder} exists and is not an export ({held}): give another --out")
 
 
 def quantise(graph: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,14 @@ class Heard:
     duration_s: float
     segments: tuple[HeardSegment, ...]
 
+    def later(self, by_s: float) -> "Heard":
+        """The same with all times later by so much."""
+        segments = (
+            replace(one, start_s=one.start_s + by_s, end_s=one.end_s + by_s)
+            for one in self.segments
+        )
+        return replace(self, segments=tuple(segments))
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedRecogniser:
@@ -54,10 +62,10 @@ class ExportedRecogniser:
     tokenizer: Tokenizer
     manifest: exported.ExportManifest
 
-    def waveform(
+    def located(
         self, source: Path | bytes, raw: audio.RawFormat | None = None
-    ) -> NDArray[np.float32]:
-        """Decode, resample and trim one file: float32 [N].
+    ) -> tuple[NDArray[np.float32], int]:
+        """Decode, resample and trim one file: float32 [N], and the samples trimmed before them.
 
         Raises:
             AudioError: The file cannot be read.
@@ -66,25 +74,26 @@ class ExportedRecogniser:
         rate_hz = settings.sample_rate_hz
         samples = audio.load(source, sample_rate_hz=rate_hz, channels=settings.channels, raw=raw)
         if settings.trim_db is None or not len(samples):
-            return samples
+            return samples, 0
         start, end = audio.trim_bounds(
             samples,
             top_db=settings.trim_db,
             frame_length=settings.trim_frame_length,
             hop_length=settings.trim_hop_length,
         )
-        return samples[start:end]
+        return samples[start:end], start
 
     def recognise_file(self, source: Path | bytes, raw: audio.RawFormat | None = None) -> Heard:
-        """Decode, trim and recognise one audio file.
+        """Decode, trim and recognise one audio file; times count from its beginning.
 
         Raises:
             AudioError: The file cannot be read.
         """
-        return self.recognise([self.waveform(source, raw)])[0]
+        samples, trimmed = self.located(source, raw)
+        return self.recognise([samples])[0].later(trimmed / self.manifest.audio.sample_rate_hz)
 
     def recognise(self, waveforms: Sequence[NDArray[np.float32]]) -> list[Heard]:
-        """Recognise waveforms that ``waveform`` has trimmed; results in the order given."""
+        """Recognise waveforms that ``located`` has trimmed; results in the order given."""
         rate, search = self.manifest.audio.sample_rate_hz, self.manifest.search
         pieces = [
             (index, start, samples[start:end])

@@ -111,7 +111,7 @@ def test_trimming_and_text_are_those_of_the_recogniser_that_was_scored(
     recogniser: Recogniser, exported: Path, files: list[Path]
 ) -> None:
     small = runtime.load(exported, precision="fp32", threads=1)
-    wanted, found = waveforms(recogniser, files), [small.waveform(path) for path in files]
+    wanted, found = waveforms(recogniser, files), [small.located(path)[0] for path in files]
     assert all(np.array_equal(a, b) for a, b in zip(wanted, found, strict=True))
     whole = recogniser.front_end.config.sample_rate_hz
     assert trim_bounds(found[0], top_db=30)[1] <= len(found[0]) < whole
@@ -126,6 +126,14 @@ def test_trimming_and_text_are_those_of_the_recogniser_that_was_scored(
         for s, t in zip(a.segments, b.segments, strict=True):
             assert s.hypotheses[0].tokens == t.hypotheses[0].tokens
             assert s.hypotheses[0].score == pytest.approx(t.hypotheses[0].score, abs=1e-2)
+
+
+def test_times_count_from_the_beginning_of_the_file(exported: Path, files: list[Path]) -> None:
+    heard = runtime.load(exported, precision="fp32", threads=1).recognise_file(files[1])
+    (segment,) = heard.segments
+    early_s = (2048 / 2 + 512) / RATE  # a trimming frame reaches ahead, in whole hops
+    assert 0.3 - early_s <= segment.start_s <= 0.3  # where the sound begins
+    assert segment.end_s - segment.start_s == pytest.approx(heard.duration_s)
 
 
 def test_audio_shorter_than_a_frame_says_nothing(exported: Path) -> None:
@@ -279,9 +287,10 @@ def test_a_folder_of_other_things_is_not_overwritten(
     recogniser: Recogniser, tmp_path: Path
 ) -> None:
     (tmp_path / "letters").mkdir()
-    (tmp_path / "letters" / "a.txt").write_text("dear")
-    with pytest.raises(ConfigError, match="is not an export"):
-        export(recogniser, tmp_path / "letters", run={})
+    for stranger in ("a.txt", "manifest.json"):
+        (tmp_path / "letters" / stranger).write_text("dear")
+        with pytest.raises(ConfigError, match=r"is not an export \(holds a.txt\)"):
+            export(recogniser, tmp_path / "letters", run={})
     assert (tmp_path / "letters" / "a.txt").read_text() == "dear"
 
 

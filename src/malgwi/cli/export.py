@@ -81,4 +81,6 @@ def _lines(check: Check) -> list[str]:
     verdict = f"quantisation adds {100 * check.rise:+.2f} points on {check.utterances} utterances"
     if check.rise > MAX_RISE:
         verdict += f", more than {100 * MAX_RISE:.1f}: the quantised graph is left out"
+    if check.int8.x_real_time < check.fp32.x_real_time:
+        verdict += "; and it is no faster on this machine"
     return [*lines, verdict]
