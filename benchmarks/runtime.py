@@ -4,7 +4,8 @@
 
 Each row is a process of its own with one thread: it starts, loads the recogniser and takes the
 files one by one from disk to text, as a person would. CTC's likeliest path in every row, so that
-they differ in the machinery alone. Without --export a fresh one with int8 is made for the while.
+they differ in the machinery alone. On a busy machine believe CPU time; on an idle one both are the
+same. Without --export a fresh one with int8 is made for the while.
 Prints a table for docs/experiments.md.
 """
 
@@ -23,7 +24,10 @@ from pathlib import Path
 from typing import Any
 
 ROWS = {"torch": "torch, fp32", "fp32": "ONNX, fp32", "int8": "ONNX, int8"}
-HEAD = "| runs on | CER, no spaces | × real time | start, s | peak memory, MB | on disk, MB |"
+HEAD = (
+    "| runs on | CER, no spaces | texts unlike torch's | × real time | × CPU time | start, s "
+    "| start, CPU s | peak memory, MB | on disk, MB |"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +35,22 @@ class Row:
     """One way of running, measured."""
 
     name: str
+    texts: dict[str, str]
     cer: float
     x_real_time: float
+    x_cpu_time: float
     start_s: float
+    start_cpu_s: float
     memory_mb: float
     disk_mb: float
 
-    def line(self) -> str:
+    def line(self, torch: "Row") -> str:
+        """One line of the table, beside the row of torch."""
+        unlike = sum(text != torch.texts[name] for name, text in self.texts.items())
         return (
-            f"| {self.name} | {100 * self.cer:.2f} % | {self.x_real_time:.0f} | "
-            f"{self.start_s:.2f} | {self.memory_mb:.0f} | {self.disk_mb:.1f} |"
+            f"| {self.name} | {100 * self.cer:.2f} % | {unlike} | {self.x_real_time:.0f} | "
+            f"{self.x_cpu_time:.0f} | {self.start_s:.2f} | {self.start_cpu_s:.2f} | "
+            f"{self.memory_mb:.0f} | {self.disk_mb:.1f} |"
         )
 
 
@@ -59,16 +69,27 @@ def work(kind: str, folder: Path, job: Path) -> dict[str, Any]:
         from malgwi.runtime import load
 
         recogniser = load(folder, precision=kind, threads=1)  # type: ignore[arg-type]
-    start_s = time.time() - task["spawned"]
+    start_s, start_cpu_s = time.time() - task["spawned"], time.process_time()
     began = time.perf_counter()
     texts = {name: recogniser.recognise_file(Path(path)).text for name, path in task["files"]}
     return {
         "start_s": start_s,
+        "start_cpu_s": start_cpu_s,
         "spent_s": time.perf_counter() - began,
-        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "spent_cpu_s": time.process_time() - start_cpu_s,
+        "memory_mb": peak_memory_mb(),
         "texts": texts,
         "torch": "torch" in sys.modules,
     }
+
+
+def peak_memory_mb() -> float:
+    """The most that this process has held. On Linux getrusage would count its parent's, too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (one for one in status.read_text().splitlines() if one.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
 
 
 def measure(kind: str, folder: Path, cuts: list[Any], references: dict[str, str]) -> Row:
@@ -92,11 +113,15 @@ def measure(kind: str, folder: Path, cuts: list[Any], references: dict[str, str]
     assert found["torch"] == (kind == "torch"), f"{kind}: the wrong machinery was imported"
     exported = (GRAPHS.get(kind, ""), TOKENIZER, MANIFEST)  # type: ignore[call-overload]
     used = USED_FILES if kind == "torch" else exported
+    audio_s = sum(cut.duration for cut in cuts)
     return Row(
         name=ROWS[kind],
+        texts=found["texts"],
         cer=cer_nospace(references, found["texts"]).rate,
-        x_real_time=sum(cut.duration for cut in cuts) / found["spent_s"],
+        x_real_time=audio_s / found["spent_s"],
+        x_cpu_time=audio_s / found["spent_cpu_s"],
         start_s=found["start_s"],
+        start_cpu_s=found["start_cpu_s"],
         memory_mb=found["memory_mb"],
         disk_mb=sum((folder / name).stat().st_size for name in used) / 1e6,
     )
@@ -142,7 +167,7 @@ def main() -> None:
         f"{len(cuts)} utterances, {minutes:.1f} minutes; {platform.machine()}, one thread;", end=""
     )
     print(f" {date.today()}, load {os.getloadavg()[0]:.1f} at the end\n")
-    print("\n".join([HEAD, "|---" + "|---:" * 5 + "|", *(row.line() for row in rows)]))
+    print("\n".join([HEAD, "|---" + "|---:" * 7 + "|", *(row.line() for row in rows)]))
 
 
 def make_export(run: Path, folder: Path) -> None:
