@@ -167,7 +167,7 @@ def main() -> None:
         f"{len(cuts)} utterances, {minutes:.1f} minutes; {platform.machine()}, one thread;", end=""
     )
     print(f" {date.today()}, load {os.getloadavg()[0]:.1f} at the end\n")
-    print("\n".join([HEAD, "|---" + "|---:" * 7 + "|", *(row.line() for row in rows)]))
+    print("\n".join([HEAD, "|---" + "|---:" * 8 + "|", *(row.line(rows[0]) for row in rows)]))
 
 
 def make_export(run: Path, folder: Path) -> None:
