@@ -295,21 +295,18 @@ class FrontEnd(torch.nn.Module):
             if num_frames := int(feature_lengths[rows].max()):
                 span = config.fft_length + (num_frames - 1) * config.hop_length
                 mask = spectral.within(feature_lengths[rows], num_frames)
-                features[rows, :num_frames] = self._scaled(padded[rows, :span], mask)
+                energy = self._energy(padded[rows, :span])
+                features[rows, :num_frames] = self._scaled(energy, mask)
         return features, feature_lengths
 
-    def _scaled(self, padded: Tensor, mask: Tensor) -> Tensor:
-        """Padded waveforms [B, N] to bands on the wanted scale [B, T, D], zero past the ends."""
+    def _energy(self, padded: Tensor) -> Tensor:
+        """Padded waveforms [B, N] to the energy of each frequency [B, T, F]."""
+        n_fft, hop = self.config.fft_length, self.config.hop_length
+        return spectral.stft_energy(padded, self.window, n_fft, hop)
+
+    def _scaled(self, energy: Tensor, mask: Tensor) -> Tensor:
+        """Energies [B, T, F] to bands on the wanted scale [B, T, D], zero past the ends."""
         config = self.config
-        spectrum = torch.stft(
-            padded,
-            config.fft_length,
-            config.hop_length,
-            window=self.window,
-            center=False,
-            return_complex=True,
-        ).transpose(1, 2)
-        energy = torch.view_as_real(spectrum).square_().sum(-1)  # [B, T, F]
         values = energy if config.power == 2 else energy.sqrt_()
         if config.kind == "log_mel":
             values = values @ self.mel_filters
@@ -334,7 +331,7 @@ class FrontEnd(torch.nn.Module):
         axes = (1,) if config.normalize_per == "bin" else (1, 2)
         width = 1 if config.normalize_per == "bin" else features.shape[2]
         count = (lengths * width).clamp(min=1)[:, None, None]
-        centred = features.sub_(features.sum(axes, keepdim=True) / count).mul_(mask)
+        centred = spectral.centre_(features, mask, count, axes)
         if config.normalize == "utterance_mean":
             return centred
         variance = centred.square().sum(axes, keepdim=True) / count

@@ -64,6 +64,14 @@ def pad_each(
     return padded
 
 
+def stft_energy(padded: Tensor, window: Tensor, n_fft: int, hop: int) -> Tensor:
+    """Squared magnitudes of the short-time Fourier transform: [B, N] → [B, T, F]."""
+    spectrum = torch.stft(
+        padded, n_fft, hop, window=window, center=False, return_complex=True
+    ).transpose(1, 2)
+    return torch.view_as_real(spectrum).square_().sum(-1)
+
+
 def rescale_(
     values: Tensor,
     mask: Tensor,
@@ -96,6 +104,17 @@ def rescale_(
     if scale == "db" and top_db is not None:
         loudest = values.masked_fill(mask == 0, -torch.inf).amax((1, 2), keepdim=True)
         values = values.maximum(loudest - top_db)
+    return values
+
+
+def centre_(values: Tensor, mask: Tensor, count: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Subtract the mean of ``count`` values over ``axes`` in place; what the mask hides stays 0.
+
+    Twice, since the mean of equal values is not quite that value in float32: silence would keep a
+    remainder, which a division by its tiny deviation blows up to numbers that depend on padding.
+    """
+    for _ in range(2):
+        values = values.sub_(values.sum(axes, keepdim=True) / count).mul_(mask)
     return values
 
 

@@ -6,7 +6,7 @@ cut is made when scoring, so that what is scored is what is used.
 Shapes: B batch, N samples, S encoder frames.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
 from malgwi.lm.hotwords import HotWords
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
+from malgwi.segments import by_length, segment_bounds
 from malgwi.timestamps import (
     FrameClock,
     TimedBy,
@@ -171,7 +172,7 @@ class Recogniser:
             for start, end in segment_bounds(samples, rate, self.decoding.max_segment_s)
         ]
         found: list[list[Segment]] = [[] for _ in waveforms]
-        for batch in _by_length(pieces, self.decoding.max_batch_s * rate):
+        for batch in by_length(pieces, self.decoding.max_batch_s * rate):
             decoded = self._decode([samples for _, _, samples in batch])
             for (index, start, samples), (hypotheses, timing) in zip(batch, decoded, strict=True):
                 segment = Segment(
@@ -295,41 +296,3 @@ class Recogniser:
             )
         bonus = weights.insertion_bonus
         return Fusion(parts, end_id=self.tokenizer.end_id, insertion_bonus=bonus)
-
-
-def segment_bounds(
-    samples: NDArray[np.float32], sample_rate_hz: int, max_segment_s: float
-) -> list[tuple[int, int]]:
-    """Cut long audio at its quietest moments: [(start, end)] in samples, gapless, each ≤ the bound.
-
-    The cut is sought in the last half of the longest allowed piece, at the 0.2 s of least energy.
-
-    >>> segment_bounds(np.zeros(8000, dtype=np.float32), 8000, 20.0)
-    [(0, 8000)]
-    """
-    longest, window = int(max_segment_s * sample_rate_hz), sample_rate_hz // 5
-    bounds, start = [], 0
-    while len(samples) - start > longest:
-        low = start + longest // 2
-        energy = np.square(samples[low : start + longest], dtype=np.float64)
-        summed = np.concatenate([[0.0], np.cumsum(energy)])
-        quietest = int(np.argmin(summed[window:] - summed[:-window]))
-        cut = low + quietest + window // 2
-        bounds.append((start, cut))
-        start = cut
-    return [*bounds, (start, len(samples))]
-
-
-Piece = tuple[int, int, NDArray[np.float32]]
-
-
-def _by_length(pieces: list[Piece], max_samples: float) -> Iterator[list[Piece]]:
-    """Batches of neighbours in length, longest first, so that a lack of memory shows at once."""
-    batch: list[Piece] = []
-    for piece in sorted(pieces, key=lambda piece: -len(piece[2])):
-        if batch and len(batch[0][2]) * (len(batch) + 1) > max_samples:
-            yield batch
-            batch = []
-        batch.append(piece)
-    if batch:
-        yield batch

@@ -1,13 +1,19 @@
 """The few values and protocols that layers hand to each other.
 
+The surprising choice: tensors are named for the type checker only. The exported recogniser uses
+these types where torch is not installed.
+
 Shapes: B batch, N rows (B × beams), T encoder frames, U tokens, V vocabulary.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Tokenizer(Protocol):

@@ -17,7 +17,8 @@ from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd, preset
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig, initialize
-from malgwi.transcribe import DecodingConfig, Recogniser, segment_bounds
+from malgwi.segments import segment_bounds
+from malgwi.transcribe import DecodingConfig, Recogniser
 
 RATE = 8000
 

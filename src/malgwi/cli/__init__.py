@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "score a run on a manifest, with time, size and report",
     ),
     "transcribe": ("malgwi.cli.transcribe:main", "audio files to text"),
+    "export": ("malgwi.cli.export:main", "a run to a folder of ONNX that needs no torch"),
 }
 
 

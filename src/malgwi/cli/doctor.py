@@ -41,6 +41,8 @@ MARKS: dict[State, str] = {
 #: What goes without each extra of this package; a test holds the list to pyproject.toml.
 EXTRAS = {
     "media": "MP4, M4A, AAC and WebM cannot be read; convert them to WAV or FLAC first",
+    "export": "`malgwi export` cannot write ONNX files; runs are used with torch all the same",
+    "runtime": "exported recognisers cannot run here; those in run folders can",
     "tensorboard": "no TensorBoard curves; metrics.jsonl and curves.svg are written all the same",
     "dev": "the tests and checks of malgwi itself cannot run; nothing else is missing",
 }

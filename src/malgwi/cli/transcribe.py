@@ -13,7 +13,9 @@ from malgwi.audio import RawFormat
 from malgwi.checkpoint import write_bytes
 from malgwi.cli.fused import Fused
 from malgwi.errors import AudioError, ConfigError
+from malgwi.exported import is_export
 from malgwi.run import load_recogniser
+from malgwi.runtime import ExportedRecogniser, Heard, load
 from malgwi.subtitles import to_srt, to_vtt
 from malgwi.text.written_numbers import write_numbers
 from malgwi.timestamps import TimedCharacter, TimedWord, timed_words
@@ -59,8 +61,10 @@ def main(
 
     malgwi transcribe runs/first call.wav --method ctc_beam --lm 3gram.arpa --hotwords 말귀:6
 
+    malgwi transcribe runs/first/export call.wav
+
     Args:
-        run: A run folder.
+        run: A run folder, or one that `malgwi export` wrote, whose one method is ctc.
         files: Audio files of any kind that `malgwi doctor` lists.
         format: Text alone; JSON with the times of pieces, n-best and scores; or subtitles.
         timestamps: JSON gains times and confidence of every character, and of words where the
@@ -90,16 +94,27 @@ def main(
     if timestamps and format == "txt":
         raise ConfigError("--timestamps has no place in plain text: add --format json, srt or vtt")
     fused = Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords)
-    recogniser = fused.into(searched(load_recogniser(run), method, beams, nbest), run)
-    if timestamps or format in ("srt", "vtt"):
-        recogniser = dataclasses.replace(recogniser, timestamps=True)
+    recogniser: Recogniser | ExportedRecogniser
+    timed = timestamps or format in ("srt", "vtt")
+    if is_export(run):
+        refused = timed or fused != Fused() or beams is not None or nbest is not None
+        if refused or method not in (None, "ctc"):
+            raise ConfigError(
+                f"{run} is an export, which finds CTC's likeliest path and no times: leave out "
+                "--method, --beams, --nbest, language models, hot-words, --timestamps and "
+                "subtitles, or give the run folder that it came from"
+            )
+        recogniser = load(run, threads=threads)
+    else:
+        recogniser = fused.into(searched(load_recogniser(run), method, beams, nbest), run)
+        recogniser = dataclasses.replace(recogniser, timestamps=timed)
     raw = (
         None if raw_rate is None else RawFormat(sample_rate_hz=raw_rate, bytes_per_sample=raw_width)
     )
     failed = []
     for path in files:
         try:
-            result = recogniser.recognise_file(path, raw)
+            result: Recognition | Heard = recogniser.recognise_file(path, raw)
         except AudioError as error:
             failed.append(str(error))
             continue
@@ -132,17 +147,26 @@ def searched(
     return recogniser.with_decoding(**changes)
 
 
-def shown(format: str, path: Path, result: Recognition, recogniser: Recogniser) -> str:
+def shown(
+    format: str,
+    path: Path,
+    result: Recognition | Heard,
+    recogniser: Recogniser | ExportedRecogniser,
+) -> str:
     """One file's result in one of the formats, without the last line's end."""
     if format == "txt":
         return result.text
     if format == "json":
         return to_json(path, result, recogniser)
+    assert isinstance(result, Recognition)  # an export has no times
     return (to_srt if format == "srt" else to_vtt)(result).rstrip("\n")
 
 
-def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
+def to_json(
+    path: Path, result: Recognition | Heard, recogniser: Recogniser | ExportedRecogniser
+) -> str:
     """One file's result, one JSON object a line."""
+    timed = isinstance(recogniser, Recogniser) and recogniser.timestamps
     segments = [
         {
             "start_s": round(segment.start_s, 3),
@@ -159,7 +183,7 @@ def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
                 }
                 for h in segment.hypotheses
             ],
-            **(timed_record(segment) if recogniser.timestamps else {}),
+            **(timed_record(segment) if timed and isinstance(segment, Segment) else {}),
         }
         for segment in result.segments
     ]
