@@ -2,7 +2,7 @@
 
 The surprising choice: the Fourier transform is a convolution with its basis. ONNX's own operator
 for it exists, but differs between runtimes in speed and framing; a convolution is the best-kept
-operator there is, and agrees with torch's transform to 1e-4 in log-mel bands.
+operator there is, and errs no more than torch's transform (1e-4 in log-mel bands).
 
 Torch's TorchScript-based exporter is used: it follows recurrent layers and gathers by length to
 graphs of any length and batch size, without the further packages that the newer one needs. It
