@@ -107,7 +107,8 @@ def main(
         recogniser = load(run, threads=threads)
     else:
         recogniser = fused.into(searched(load_recogniser(run), method, beams, nbest), run)
-        recogniser = dataclasses.replace(recogniser, timestamps=timed)
+        if timed:
+            recogniser = dataclasses.replace(recogniser, timestamps=True)
     raw = (
         None if raw_rate is None else RawFormat(sample_rate_hz=raw_rate, bytes_per_sample=raw_width)
     )
