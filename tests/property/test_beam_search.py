@@ -242,6 +242,40 @@ def test_with_what_is_fused_company_changes_nothing(fusion: str, seed: int, beam
         assert [h.score for h in together] == pytest.approx([h.score for h in alone], abs=1e-4)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 2.0])
+def test_what_pays_late_is_waited_for(alpha: float) -> None:
+    """Ended at once a text is worth 1; with a token more and the end behind it far more."""
+    chance = torch.full((6, 6), 1e-9)
+    chance[START, [END, 3]] = torch.tensor([0.6, 0.2])
+    chance[3, END] = 1.0
+    scorer = EvenSpeller(vocabulary_size=6)
+    scorer._table = chance.log()
+    late = RandomTrigram(seed=0, vocabulary_size=6)
+    late.table.zero_()
+    late.table[6 * 7 + 6, END] = 1.0 - log_of(0.6)
+    late.table[6 * 7 + 3, END] = 9.0
+    ((best,),) = beam_search(
+        scorer,
+        start_id=START,
+        end_id=END,
+        encoder_lengths=torch.tensor([4]),
+        max_lengths=torch.tensor([12]),
+        config=BeamConfig(beams=2, length_normalization=alpha),
+        blank_id=BLANK,
+        language_model=AtMost(late, 9.0),
+    )
+    assert best.tokens == (3,)
+    assert best.score == pytest.approx((log_of(0.2) + 9.0) / 2**alpha, abs=1e-4)
+
+
+class AtMost:
+    """A model that adds at most so much a token."""
+
+    def __init__(self, model: RandomTrigram, ceiling: float) -> None:
+        self.vocabulary_size, self.ceiling = model.vocabulary_size, ceiling
+        self.start, self.score, self.advance = model.start, model.score, model.advance
+
+
 def test_a_language_model_that_adds_nothing_changes_no_bit() -> None:
     silent = RandomTrigram(seed=0, vocabulary_size=VOCABULARY_SIZE)
     silent.table.zero_()
