@@ -76,7 +76,8 @@ def _attributed(
             hooks += _counting(part, name, counter, counted)
     for module in recurrent:
         # the instance's own `forward` hides the class's until it is deleted below
-        module.forward = _standing_still(module, owner[id(module)], counted)  # type: ignore[method-assign]
+        stand_in = _standing_still(module, owner[id(module)], counted)
+        module.forward = stand_in  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
@@ -133,4 +134,6 @@ def cost_table(parts: list[PartCost]) -> str:
         f"{part.name:14s}{part.parameters / 1e6:15.2f}{part.multiply_adds / 1e6:28.1f}"
         for part in [*parts, whole]
     ]
-    return "\n".join([f"{'part':14s}{'parameters, M':>15s}{'multiply-adds a second, M':>28s}", *rows])
+    return "\n".join(
+        [f"{'part':14s}{'parameters, M':>15s}{'multiply-adds a second, M':>28s}", *rows]
+    )

@@ -42,7 +42,7 @@ TABLES: dict[str, Mapping[str, str]] = {
 }
 MEMBERS = [(family, name) for family, table in TABLES.items() for name in table]
 #: What the source of a recipe looks like: a paper, or the contest that it comes from.
-SOURCE = re.compile(r"arXiv \d{4}\.\d{5}|2019")
+SOURCE = re.compile(r"arXiv \d{4}\.\d{4,5}|2019")
 SENTENCES = ["네 알겠습니다", "다시 한 번 말씀해 주세요", "주문 번호가 어떻게 되세요"]
 
 

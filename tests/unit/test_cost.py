@@ -32,7 +32,9 @@ def test_a_bidirectional_lstm_and_its_speller_are_counted_by_hand() -> None:
 
 def test_lists_of_layers_and_loops_are_counted_by_hand() -> None:
     model = make(DeepSpeechConfig(context=2, stride=2, units=8))
-    parts = {part.name: part.multiply_adds * SECONDS / 500 for part in measure_cost(model, 16, 0.01)}
+    parts = {
+        part.name: part.multiply_adds * SECONDS / 500 for part in measure_cost(model, 16, 0.01)
+    }
     assert parts == {
         "dense": 80 * 8 + 2 * 64,
         "projection": 64,

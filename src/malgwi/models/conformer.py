@@ -1,9 +1,9 @@
 """Conformer (Gulati et al., arXiv 2005.08100) with a CTC output, an attention head, or both.
 
 A front makes frames few, Conformer blocks encode them, CTC reads them off and a small Transformer
-decoder writes from them; joint training and decoding as in Watanabe et al. 2017. The paper's S is
-the default of the encoder; the surprising choice is the cheap front (stacked frames; FastConformer's
-separable convolutions, arXiv 2305.05084, by setting), since on a CPU the front costs most.
+decoder writes from them; joint training and decoding as in Watanabe et al. 2017. The encoder's
+defaults are the paper's S; the surprising choice is the cheap front (stacked frames, or by setting
+FastConformer's separable convolutions, arXiv 2305.05084), since on a CPU the front costs most.
 
 Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features, E width.
 """

@@ -71,7 +71,7 @@ class DeepSpeech(AcousticModel):
     ) -> None:
         super().__init__()
         self.config, self.size = config, size
-        units = config.units
+        self.context, self.stride, units = config.context, config.stride, config.units
         widths = [inputs * (2 * config.context + 1), units, units]
         self.dense = nn.ModuleList(nn.Linear(width, units) for width in widths)
         self.projection = nn.Linear(units, units)  # W⁽⁴⁾ and b⁽⁴⁾, one for both directions
@@ -82,8 +82,8 @@ class DeepSpeech(AcousticModel):
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D] (zero past their lengths), lengths [B] → what was heard."""
-        x = windows(features, self.config.context, self.config.stride)
-        lengths = (lengths + self.config.stride - 1) // self.config.stride
+        x = windows(features, self.context, self.stride)
+        lengths = (lengths + self.stride - 1) // self.stride
         for layer in self.dense:
             x = self.dropout(clipped_relu(layer(x)))
         x = self.recurrent(self.projection(x), lengths)

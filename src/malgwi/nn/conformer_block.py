@@ -120,7 +120,7 @@ class FeedForward(nn.Module):
 class RelativeAttention(nn.Module):
     """Attention that knows how far apart two frames are (§2.1; Dai et al. 2019, arXiv 1901.02860).
 
-    The energy of query i and key j is (q_i + u)·k_j + (q_i + v)·p_{i−j}: by content and by distance.
+    The energy of query i and key j is (q_i + u)·k_j + (q_i + v)·p_{i−j}: by content, by distance.
     """
 
     def __init__(self, config: ConformerEncoderConfig) -> None:
@@ -149,7 +149,7 @@ class RelativeAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """[B, S, E] → [B, H, S, E / H]."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 def from_distances(scores: Tensor) -> Tensor:
@@ -158,9 +158,9 @@ def from_distances(scores: Tensor) -> Tensor:
     >>> from_distances(torch.tensor([[1.0, 0.0, -1.0]] * 2)[None, None]).tolist()
     [[[[0.0, -1.0], [1.0, 0.0]]]]
     """
-    frames = scores.shape[-2]
-    padded = F.pad(scores, (1, 0))  # reading one place later in each further row shifts the rows
-    shifted = padded.flatten(-2)[..., frames:].unflatten(-1, (frames, -1))
+    batch, heads, frames, distances = scores.shape
+    padded = F.pad(scores, (1, 0))  # rows one longer than they are read: each begins one later
+    shifted = padded.flatten(2)[..., frames:].reshape(batch, heads, frames, distances)
     return shifted[..., :frames]
 
 

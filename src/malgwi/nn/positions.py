@@ -1,6 +1,6 @@
 """Sinusoids that tell a place, or a distance, to a layer that has no sense of order.
 
-Vaswani et al. 2017 (arXiv 1706.03762), §3.5; of distances: Dai et al. 2019 (arXiv 1901.02860), §3.3.
+Vaswani et al. 2017 (arXiv 1706.03762), §3.5; of distances: Dai et al. 2019 (1901.02860), §3.3.
 """
 
 import math

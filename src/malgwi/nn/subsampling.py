@@ -80,7 +80,7 @@ class Subsampling(nn.Module):
 
 
 def _halving(before: int, channels: int, *, separable: bool) -> nn.Module:
-    """A 3 × 3 convolution of stride 2 in time and frequency: [B, C, T, D] → [B, C, ⌈T/2⌉, ⌈D/2⌉]."""
+    """A 3 × 3 convolution of stride 2 both ways: [B, C, T, D] → [B, C, ⌈T/2⌉, ⌈D/2⌉]."""
     if not separable:
         return nn.Conv2d(before, channels, 3, 2, 1)
     return nn.Sequential(

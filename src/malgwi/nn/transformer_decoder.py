@@ -88,7 +88,8 @@ class TransformerDecoder(nn.Module):
 
     def hear(self, memory: Tensor, lengths: Tensor) -> Heard:
         """What every step needs of memory [B, S, E], computed once."""
-        keys = tuple(block.listen.keys(memory) for block in self.blocks)
+        blocks = [block for block in self.blocks if isinstance(block, DecoderBlock)]
+        keys = tuple(block.listen.keys(memory) for block in blocks)
         return Heard(memory, keys, length_mask(lengths, memory.shape[1]))
 
     def start(self, rows: int, memory: Tensor) -> DecoderState:
@@ -174,7 +175,7 @@ class CachedAttention(nn.Module):
         return self.merge(context), (key, value)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class DecoderScorer:

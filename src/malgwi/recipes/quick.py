@@ -17,7 +17,6 @@ from malgwi.optim import OptimConfig
 from malgwi.trainer import TrainerConfig
 from malgwi.transcribe import DecodingConfig
 
-
 _LISTENER = ListenerConfig(
     front="stack", stack=8, layers=4, units=320, layer_norm=True, dropout=0.3
 )
