@@ -24,9 +24,7 @@ def deep_speech2() -> RunConfig:
     """
     return RunConfig(
         front_end=FrontEndConfig(kind="spectrogram", n_fft=320, window_ms=20.0, floor=1e-6),
-        batches=BatchConfig(
-            max_batch_size=64, max_batch_s=320.0, curriculum_epochs=1, length_jitter_s=0.0
-        ),
+        batches=BatchConfig(max_batch_size=64, max_batch_s=320.0, curriculum_epochs=1),
         model=DeepSpeech2Config(channels=(32, 32, 96), cell="rnn", layers=7, units=1280),
         objective=ObjectiveConfig(ctc_weight=1.0, smoothing=0.0),
         optim=OptimConfig(
