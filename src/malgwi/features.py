@@ -182,8 +182,16 @@ class FrontEnd(torch.nn.Module):
         Raises:
             AudioError: The file is missing or is not what it claims to be.
         """
+        return self.located(source, raw=raw)[0]
+
+    def located(
+        self, source: str | Path | bytes, *, raw: audio.RawFormat | None = None
+    ) -> tuple[NDArray[np.float32], int]:
+        """The same, and how many samples were trimmed before it: times count from the file."""
         rate_hz, channels = self.config.sample_rate_hz, self.config.channels
-        return self.trim(audio.load(source, sample_rate_hz=rate_hz, channels=channels, raw=raw))
+        samples = audio.load(source, sample_rate_hz=rate_hz, channels=channels, raw=raw)
+        start, end = self.trim_bounds(samples)
+        return samples[start:end], start
 
     def cut_waveform(self, cut: Any) -> NDArray[np.float32]:
         """The same for a Lhotse cut: its stretch, the channel its manifest names, then trimmed."""
@@ -191,13 +199,17 @@ class FrontEnd(torch.nn.Module):
 
     def trim(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cut both ends by ``trim_db``, as librosa.effects.trim would."""
+        start, end = self.trim_bounds(samples)
+        return samples[start:end]
+
+    def trim_bounds(self, samples: NDArray[np.float32]) -> tuple[int, int]:
+        """First and last (exclusive) sample that ``trim`` keeps."""
         if self.config.trim_db is None or not len(samples):
-            return samples
+            return 0, len(samples)
         frame, hop = self.config.trim_frame_length, self.config.trim_hop_length
-        start, end = audio.trim_bounds(
+        return audio.trim_bounds(
             samples, top_db=self.config.trim_db, frame_length=frame, hop_length=hop
         )
-        return samples[start:end]
 
     def num_frames(self, num_samples: Tensor) -> Tensor:
         """Frames of utterances of so many samples; 0 where there is not one whole frame.

@@ -1,7 +1,9 @@
 """The run folder and the objects it stands for: built for training, loaded for use.
 
 RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors
-    metrics.jsonl  curves.svg  left_out.jsonl  checkpoints/  report.json  report.html
+    characters.txt  left_out.jsonl  metrics.jsonl  curves.svg  checkpoints/  report.json
+    report.html
+    calibration.json, where `malgwi evaluate --calibrate` has made one
 """
 
 import hashlib
@@ -18,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from malgwi import manifest, tokenizers
+from malgwi import calibration, manifest, tokenizers
 from malgwi.audio_cache import AudioCache
 from malgwi.batching import BatchConfig, Batches, Example
 from malgwi.checkpoint import save_tensors, write_bytes
@@ -91,6 +93,8 @@ def build(
     _check_data(train_cuts, dev_cuts, config, folder)
     texts = references(train_cuts, config)
     tokenizer = _tokenizer(config, texts.values(), folder)
+    characters = "".join(sorted({ch for text in texts.values() for ch in text}))
+    write_bytes(folder / "characters.txt", f"{characters}\n".encode())
     front_end = FrontEnd(config.front_end)
     cache = AudioCache.build(train_cuts, config.front_end, cache_folder or folder / "audio_cache")
     examples, left_out = _examples(texts, cache, tokenizer, config)
@@ -144,7 +148,7 @@ def _check_config(config: RunConfig) -> None:
         if decoding.wants_writer and config.model.writer is None:
             raise ConfigError(
                 f"{name}.method is {decoding.method}, but the model has a CTC output alone: set "
-                "it to ctc"
+                "it to ctc or ctc_beam"
             )
 
 
@@ -319,7 +323,14 @@ def load_recogniser(folder: Path) -> Recogniser:
         model=model.eval(),
         tokenizer=tokenizer,
         decoding=config.decoding,
+        calibrations=calibration.load(folder),
     )
+
+
+def training_characters(folder: Path) -> frozenset[str] | None:
+    """The characters of the transcripts that a run was trained on; None where none were kept."""
+    path = folder / "characters.txt"
+    return frozenset(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def load_config(folder: Path) -> RunConfig:

@@ -6,8 +6,9 @@ cut is made when scoring, so that what is scored is what is used.
 Shapes: B batch, N samples, S encoder frames.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +19,25 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from malgwi.audio import RawFormat
+from malgwi.calibration import Calibration
 from malgwi.decoders.attention_beam import BeamConfig, beam_search
+from malgwi.decoders.ctc_beam import CtcBeamConfig, ctc_beam
+from malgwi.decoders.fusion import Fusion, FusionConfig
 from malgwi.decoders.greedy import attention_greedy, ctc_greedy
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
+from malgwi.lm.hotwords import HotWords
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
-from malgwi.types import Hypothesis, Tokenizer
+from malgwi.timestamps import (
+    FrameClock,
+    TimedBy,
+    TimedCharacter,
+    Timing,
+    frame_clock,
+    shifted,
+    time_characters,
+)
+from malgwi.types import Hypothesis, LanguageModel, Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +45,19 @@ class DecodingConfig:
     """How a trained model is searched.
 
     Attributes:
-        method: ``beam`` (joint where ``beam.ctc_weight`` > 0), ``attention`` (greedy) or ``ctc``
-            (greedy, needs a model with a CTC output).
+        method: ``beam`` (joint where ``beam.ctc_weight`` > 0), ``attention`` (greedy), ``ctc``
+            (greedy, needs a model with a CTC output) or ``ctc_beam`` (its prefix beam search).
         beam: The beam search; its length bounds hold for greedy attention too.
+        ctc_beam: The prefix beam search.
+        fusion: What a language model counts in either beam search, where one is given.
         max_batch_s: Seconds of audio decoded at once, padding included.
         max_segment_s: Longer audio is cut at quiet points into pieces of at most this.
     """
 
-    method: Literal["beam", "attention", "ctc"] = "beam"
+    method: Literal["beam", "attention", "ctc", "ctc_beam"] = "beam"
     beam: BeamConfig = field(default_factory=BeamConfig)
+    ctc_beam: CtcBeamConfig = field(default_factory=CtcBeamConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
     max_batch_s: float = 60.0
     max_segment_s: float = 20.0
 
@@ -53,7 +71,8 @@ class DecodingConfig:
     @property
     def wants_ctc(self) -> bool:
         """Whether the model must have a CTC output."""
-        return self.method == "ctc" or (self.method == "beam" and self.beam.ctc_weight > 0)
+        joint = self.method == "beam" and self.beam.ctc_weight > 0
+        return joint or self.method in ("ctc", "ctc_beam")
 
     @property
     def wants_writer(self) -> bool:
@@ -63,12 +82,18 @@ class DecodingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """One decoded piece of an utterance: its place, best text and n-best."""
+    """One decoded piece of an utterance: its place, best text and n-best.
+
+    Where time stamps were asked for, ``characters`` has them, and ``timed_by`` says from what;
+    None if the piece could not be timed.
+    """
 
     start_s: float
     end_s: float
     text: str
     hypotheses: tuple[Hypothesis, ...]
+    characters: tuple[TimedCharacter, ...] = ()
+    timed_by: TimedBy | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,27 +104,60 @@ class Recognition:
     duration_s: float
     segments: tuple[Segment, ...]
 
+    def later(self, by_s: float) -> "Recognition":
+        """The same with all times later by so much."""
+        return replace(self, segments=tuple(_later(segment, by_s) for segment in self.segments))
+
+
+def _later(segment: Segment, by_s: float) -> Segment:
+    start_s, end_s = segment.start_s + by_s, segment.end_s + by_s
+    characters = shifted(segment.characters, by_s, within_s=(start_s, end_s))
+    return replace(segment, start_s=start_s, end_s=end_s, characters=characters)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recogniser:
-    """A front end (on the CPU), a model in evaluation mode, a tokenizer and a way to search."""
+    """A front end (on the CPU), a model in evaluation mode, a tokenizer and a way to search.
+
+    ``timestamps`` asks for the times and confidence of every character, which cost a little time;
+    ``calibrations`` make raw confidence believable, each for the search of that name.
+    A beam search also minds a language model and hot-words, where given; ``source_model`` is one
+    of the training transcripts, which counts against.
+    """
 
     front_end: FrontEnd
     model: AcousticModel
     tokenizer: Tokenizer
     decoding: DecodingConfig
+    timestamps: bool = False
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    language_model: LanguageModel | None = None
+    source_model: LanguageModel | None = None
+    hotwords: HotWords | None = None
 
     def with_decoding(self, **changes: Any) -> "Recogniser":
         """The same recogniser, searched otherwise: fields of DecodingConfig by name."""
         return replace(self, decoding=replace(self.decoding, **changes))
 
+    def with_hotwords(self, boosts: Mapping[str, float]) -> "Recogniser":
+        """The same recogniser, expecting these phrases: nats that each occurrence is worth.
+
+        Cheap enough for every request; no phrases at all is how to forget them.
+
+        Raises:
+            ConfigError: A phrase that the tokenizer cannot write.
+        """
+        words = HotWords.of_texts(boosts, self.tokenizer) if boosts else None
+        return replace(self, hotwords=words)
+
     def recognise_file(self, source: Path | bytes, raw: RawFormat | None = None) -> Recognition:
-        """Decode, trim and recognise one audio file.
+        """Decode, trim and recognise one audio file; times count from its beginning.
 
         Raises:
             AudioError: The file cannot be read.
         """
-        return self.recognise([self.front_end.waveform(source, raw=raw)])[0]
+        samples, trimmed = self.front_end.located(source, raw=raw)
+        return self.recognise([samples])[0].later(trimmed / self.front_end.config.sample_rate_hz)
 
     def recognise(self, waveforms: Sequence[NDArray[np.float32]]) -> list[Recognition]:
         """Recognise waveforms that the front end has trimmed; results in the order given.
@@ -115,17 +173,16 @@ class Recogniser:
         found: list[list[Segment]] = [[] for _ in waveforms]
         for batch in _by_length(pieces, self.decoding.max_batch_s * rate):
             decoded = self._decode([samples for _, _, samples in batch])
-            for (index, start, samples), hypotheses in zip(batch, decoded, strict=True):
-                text = self.tokenizer.decode(hypotheses[0].tokens) if hypotheses else ""
-                end = start + len(samples)
-                found[index].append(
-                    Segment(
-                        start_s=start / rate,
-                        end_s=end / rate,
-                        text=text,
-                        hypotheses=tuple(hypotheses),
-                    )
+            for (index, start, samples), (hypotheses, timing) in zip(batch, decoded, strict=True):
+                segment = Segment(
+                    start_s=0.0,
+                    end_s=len(samples) / rate,
+                    text=self.tokenizer.decode(hypotheses[0].tokens) if hypotheses else "",
+                    hypotheses=tuple(hypotheses),
+                    characters=timing.characters,
+                    timed_by=timing.source,
                 )
+                found[index].append(_later(segment, start / rate))
         return [
             self._joined(segments, len(samples) / rate)
             for segments, samples in zip(found, waveforms, strict=True)
@@ -137,22 +194,43 @@ class Recogniser:
         return Recognition(text=" ".join(texts), duration_s=duration_s, segments=tuple(segments))
 
     @torch.inference_mode()
-    def _decode(self, waveforms: Sequence[NDArray[np.float32]]) -> list[list[Hypothesis]]:
+    def _decode(
+        self, waveforms: Sequence[NDArray[np.float32]]
+    ) -> list[tuple[list[Hypothesis], Timing]]:
         samples = torch.tensor([len(w) for w in waveforms])
         padded = pad_sequence([torch.from_numpy(w) for w in waveforms], batch_first=True)
         features, lengths = self.front_end(padded, samples)
         kept = (lengths > 0).nonzero()[:, 0]  # audio shorter than one frame says nothing
-        results: list[list[Hypothesis]] = [[] for _ in waveforms]
+        results: list[tuple[list[Hypothesis], Timing]] = [([], Timing()) for _ in waveforms]
         if len(kept):
             device = next(self.model.parameters()).device
             encoded = self.model.encode(features[kept].to(device), lengths[kept].to(device))
             seconds = samples[kept] / self.front_end.config.sample_rate_hz
-            for index, found in zip(kept.tolist(), self._search(encoded, seconds), strict=True):
-                results[index] = found
+            found = self._search(encoded, seconds)
+            timings = self._timings(encoded, found)
+            for index, hypotheses, timing in zip(kept.tolist(), found, timings, strict=True):
+                results[index] = hypotheses, timing
         return results
+
+    def _timings(self, encoded: Encoded, found: list[list[Hypothesis]]) -> list[Timing]:
+        """Times and calibrated confidence of each best hypothesis, if asked for."""
+        if not self.timestamps:
+            return [Timing()] * len(found)
+        best = [hypotheses[0] if hypotheses else None for hypotheses in found]
+        log_probs, lengths = encoded.ctc_log_probs, encoded.lengths
+        timings = time_characters(best, log_probs, lengths, self.tokenizer, self._clock)
+        calibration = self.calibrations.get(self.decoding.method)
+        if calibration is None:
+            return timings
+        return [calibration.applied(timing) for timing in timings]
+
+    @cached_property
+    def _clock(self) -> FrameClock:
+        return frame_clock(self.model, self.front_end.config)
 
     def _search(self, encoded: Encoded, seconds: Tensor) -> list[list[Hypothesis]]:
         config, tokenizer = self.decoding, self.tokenizer
+        fusion = self._fusion()
         if encoded.ctc_log_probs is None and config.wants_ctc:
             raise ConfigError(
                 "decoding with CTC needs a model with ctc=True: decode by attention, or by a beam "
@@ -161,8 +239,20 @@ class Recogniser:
         if config.method == "ctc" and encoded.ctc_log_probs is not None:
             paths = ctc_greedy(encoded.ctc_log_probs, encoded.lengths, blank_id=tokenizer.blank_id)
             return [[best] for best in paths]
+        if config.method == "ctc_beam" and encoded.ctc_log_probs is not None:
+            return ctc_beam(
+                encoded.ctc_log_probs,
+                encoded.lengths,
+                blank_id=tokenizer.blank_id,
+                start_id=tokenizer.start_id,
+                end_id=tokenizer.end_id,
+                config=config.ctc_beam,
+                language_model=fusion,
+            )
         if self.model.config.writer is None:
-            raise ConfigError("the model has a CTC output alone: decode with method ctc")
+            raise ConfigError(
+                "the model has a CTC output alone: decode with method ctc or ctc_beam"
+            )
         scorer, limits = self.model.scorer(encoded), config.beam.max_lengths(seconds)
         limits = limits.to(encoded.lengths.device)
         if config.method == "attention":
@@ -184,7 +274,27 @@ class Recogniser:
             config=config.beam,
             ctc_log_probs=encoded.ctc_log_probs if config.wants_ctc else None,
             blank_id=tokenizer.blank_id,
+            language_model=fusion,
         )
+
+    def _fusion(self) -> Fusion | None:
+        """All that a beam search adds to the acoustic model, if anything."""
+        weights = self.decoding.fusion
+        given = (
+            (self.language_model, weights.lm_weight),
+            (self.source_model, -weights.source_weight),
+            (self.hotwords, 1.0),
+        )
+        parts = [(model, weight) for model, weight in given if model is not None]
+        if not parts:
+            return None
+        if self.decoding.method in ("attention", "ctc"):
+            raise ConfigError(
+                f"decoding by {self.decoding.method} is greedy and minds no language model or "
+                "hot-words: decode with method beam or ctc_beam"
+            )
+        bonus = weights.insertion_bonus
+        return Fusion(parts, end_id=self.tokenizer.end_id, insertion_bonus=bonus)
 
 
 def segment_bounds(

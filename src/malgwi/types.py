@@ -92,7 +92,22 @@ class LanguageModel(Protocol):
         """
 
     def advance(self, state: Any, rows: Tensor, tokens: Tensor) -> Any:
-        """The state whose row i is row ``rows[i]`` of ``state`` followed by ``tokens[i]``."""
+        """The state whose row i is row ``rows[i]`` of ``state`` followed by ``tokens[i]``.
+
+        A negative token adds nothing: its row is only copied. Where a search goes frame by frame,
+        some hypotheses grow at a frame and others do not.
+        """
+
+
+@runtime_checkable
+class BonusModel(LanguageModel, Protocol):
+    """A LanguageModel whose scores are no log-probabilities: they may be positive.
+
+    ``ceiling`` (0 or more) is the most that one token, the end included, can add; infinite where
+    that is not known. A search that stops early has to reckon with it.
+    """
+
+    ceiling: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +116,7 @@ class Hypothesis:
 
     ``tokens`` excludes start and end. ``score`` is what hypotheses compete by; ``log_prob`` is
     the plain sum of the attention model's log-probabilities, the end token included if ``ended``.
+    ``lm_score`` is what language models and hot-words added to it, weights applied.
     ``finished_at`` counts the hypotheses of its utterance that left the beam before it.
     """
 
@@ -109,5 +125,6 @@ class Hypothesis:
     log_prob: float
     ended: bool
     ctc_log_prob: float | None = None
+    lm_score: float | None = None
     attention: Tensor | None = None  # [U (+1 if ended), T]
     finished_at: int | None = None

@@ -24,6 +24,7 @@ from malgwi.corpora import CORPORA
 from malgwi.corpora.embedded import embedded_corpus
 from malgwi.decoders import DECODERS
 from malgwi.features import PRESETS
+from malgwi.lm import LANGUAGE_MODELS
 from malgwi.models import MODELS
 from malgwi.recipes import RECIPES
 from malgwi.registry import resolve
@@ -48,6 +49,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], str, str]] = {
     "models": (MODELS, "concepts/models.md", "`{}`"),
     "recipes": (RECIPES, "concepts/models.md", "| `{}` |"),
     "decoders": (DECODERS, "concepts/decoding.md", "| `{}` |"),
+    "language models": (LANGUAGE_MODELS, "concepts/language-models.md", "| `{}` |"),
     "commands": (COMMANDS, "reference/cli.md", "\n## malgwi {}\n"),
 }
 

@@ -21,9 +21,9 @@ from malgwi.cli import COMMANDS, overview
 from malgwi.config import from_yaml, to_yaml
 from malgwi.corpora import CORPORA
 from malgwi.decoders import DECODERS
-from malgwi.decoders.beam_config import BeamConfig
 from malgwi.errors import ConfigError
 from malgwi.features import PRESETS, FrontEnd
+from malgwi.lm import LANGUAGE_MODELS
 from malgwi.models import MODELS
 from malgwi.nn.initialize import check_start
 from malgwi.recipes import RECIPES, recipe
@@ -38,6 +38,7 @@ TABLES: dict[str, Mapping[str, str]] = {
     "models": MODELS,
     "recipes": RECIPES,
     "decoders": DECODERS,
+    "lm": LANGUAGE_MODELS,
     "cli": {name: target for name, (target, _) in COMMANDS.items()},
 }
 MEMBERS = [(family, name) for family, table in TABLES.items() for name in table]
@@ -72,8 +73,12 @@ def test_no_file_of_a_family_stands_outside_its_table(family: str) -> None:
     folder = Path(import_module(f"malgwi.{family}").__file__ or "").parent
     named = {target.partition(":")[0].rpartition(".")[2] for target in TABLES[family].values()}
     parts = {"corpora": {"rows", "file_tree"}}
-    parts["cli"] = {"score_tables"}
+    parts["cli"] = {"score_tables", "fused", "lm_neural", "lm_sources"}
+    parts["lm"] = {"units", "storage", "perplexity", "counting", "kneser_ney", "pruning", "arpa"}
+    parts["lm"] |= {"binary", "neural_training", "hotwords"}
     parts["decoders"] = {"beam_config", "beam_history", "beam_step", "ctc_prefix"}
+    parts["decoders"] |= {"certainty", "forced_alignment", "token_times"}
+    parts["decoders"] |= {"ctc_frames", "fusion", "prefix_text", "rescore"}
     files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     assert files == named | parts.get(family, set())
 
@@ -236,6 +241,7 @@ def test_a_policy_masks(name: str) -> None:
 def test_a_decoder_finds_something_for_every_utterance(name: str) -> None:
     decode: Callable[..., Any] = resolve("decoder", DECODERS, name)
     scorer = RandomSpeller(seed=1, lengths=[6, 3])
+    wanted = inspect.signature(decode).parameters
     offered = {
         "scorer": scorer,
         "start_id": START,
@@ -245,15 +251,21 @@ def test_a_decoder_finds_something_for_every_utterance(name: str) -> None:
         "max_lengths": torch.tensor([5, 4]),
         "log_probs": torch.randn(2, 6, 5).log_softmax(-1),
         "lengths": scorer.lengths,
-        "config": BeamConfig(beams=2),
+        "config": wanted["config"].annotation(beams=2) if "config" in wanted else None,
     }
-    wanted = inspect.signature(decode).parameters
     needed = {key for key, value in wanted.items() if value.default is inspect.Parameter.empty}
     assert needed <= offered.keys(), f"{name} needs what no decoder needed before"
     found = decode(**{key: value for key, value in offered.items() if key in wanted})
     assert len(found) == 2
     best = [result[0] if isinstance(result, list) else result for result in found]
     assert all(isinstance(hypothesis, Hypothesis) for hypothesis in best)
+
+
+@pytest.mark.parametrize("name", LANGUAGE_MODELS)
+def test_a_language_model_names_its_papers_and_can_be_bound(name: str) -> None:
+    kind = resolve("language model", LANGUAGE_MODELS, name)
+    assert re.search(r"(19|20)\d\d", inspect.getdoc(module_of("lm", name)) or "")
+    assert list(inspect.signature(kind.bind).parameters)[:3] == ["self", "tokenizer", "text"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from malgwi import calibration
 from tests.tones import make_corpus
 
 TINY = """
@@ -66,6 +67,7 @@ def test_a_run_folder_is_complete(run: Path) -> None:
         "metrics.jsonl",
         "curves.svg",
         "left_out.jsonl",
+        "characters.txt",
         "checkpoints",
         "tensorboard",
     }
@@ -84,6 +86,9 @@ def test_what_evaluate_scores_is_what_transcribe_writes(run: Path, corpus: Path)
     assert rate["rate"] < 0.25
     assert rate["reference"] == rate["hits"] + rate["substitutions"] + rate["deletions"]
     assert report["size"]["parameters"] > 1000
+    said = {ch for u in report["utterances"] for ch in u["reference"] if ch != " "}
+    seen = set((run / "characters.txt").read_text(encoding="utf-8"))
+    assert set(report["unseen_characters"]["by_character"]) == said - seen
     assert report["speed"]["x_real_time"] > 1
     scored = {u["id"]: u["hypothesis"] for u in report["utterances"]}
     files = sorted(corpus.glob("test*.wav"))
@@ -96,6 +101,40 @@ def test_what_evaluate_scores_is_what_transcribe_writes(run: Path, corpus: Path)
         record = json.loads((corpus / "text" / f"{path.name}.json").read_text(encoding="utf-8"))
         assert record["text"] == scored[path.stem]
         assert record["segments"][0]["nbest"][0]["text"] == record["text"]
+
+
+def test_time_stamps_and_calibration_leave_the_text_alone(run: Path, corpus: Path) -> None:
+    files = sorted(corpus.glob("test*.wav"))
+    asked = ["transcribe", run, *files, "--format", "json"]
+    plain = malgwi(*asked).stdout.splitlines()
+    raw = malgwi(*asked, "--timestamps").stdout.splitlines()
+    calibration.save(run, "beam", calibration.Calibration(bias=-1.0))
+    calibrated = malgwi(*asked, "--timestamps").stdout.splitlines()
+    for lines in zip(plain, raw, calibrated, strict=True):
+        without, before, after = map(json.loads, lines)
+        assert without["text"] == before["text"] == after["text"]
+        for one, other in zip(before["segments"], after["segments"], strict=True):
+            assert one["timed_by"] == other["timed_by"] == "ctc"
+            assert "".join(c["text"] for c in one["characters"]) == one["text"]
+            for a, b in zip(one["characters"], other["characters"], strict=True):
+                assert a["start_s"] < a["end_s"] <= without["duration_s"] + 0.5
+                assert b == {**a, "confidence": b["confidence"]}
+                assert b["confidence"] <= a["confidence"]
+
+
+def test_confidence_is_judged_in_the_report(run: Path, corpus: Path) -> None:
+    out = corpus / "confidence"
+    asked = ["evaluate", run, corpus / "test.jsonl", "--out", out]
+    calibration.save(run, "beam", calibration.Calibration(bias=-1.0))
+    assert "confidence calibrated: ECE" in malgwi(*asked, "--confidence").stdout
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert report["confidence"]["given"]["count"] == len(
+        "".join(u["hypothesis"] for u in report["utterances"])
+    )
+    assert "Right, by confidence" in (out / "report.html").read_text(encoding="utf-8")
+    done = malgwi(*asked, "--calibrate", check=False)  # ten short utterances say too little
+    assert done.returncode == 2
+    assert "calibration needs" in done.stderr
 
 
 def test_hypotheses_can_be_scored_again(run: Path, corpus: Path) -> None:

@@ -9,12 +9,15 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from toy_language_model import RandomTrigram, score_of
 from toy_scorer import BLANK, END, START, CyclingSpeller, EvenSpeller, RandomSpeller, forced
 
 from malgwi.decoders.attention_beam import BeamConfig, beam_search
+from malgwi.decoders.fusion import Fusion
 from malgwi.decoders.greedy import attention_greedy
 from malgwi.errors import ConfigError, MalgwiError
-from malgwi.types import Hypothesis, StepScorer
+from malgwi.lm.hotwords import HotWords
+from malgwi.types import Hypothesis, LanguageModel, StepScorer
 
 TOKENS = (3, 4, 5)
 VOCABULARY_SIZE = 6
@@ -44,6 +47,7 @@ class Batch:
     scorer: RandomSpeller
     ctc_log_probs: Tensor
     max_lengths: Tensor
+    language_model: LanguageModel | None = None
 
     @staticmethod
     def of(
@@ -59,7 +63,8 @@ class Batch:
     def only(self, b: int) -> "Batch":
         length = int(self.scorer.lengths[b])
         ctc = self.ctc_log_probs[b : b + 1, :length]
-        return Batch(self.scorer.only(b), ctc, self.max_lengths[b : b + 1])
+        only = self.scorer.only(b)
+        return Batch(only, ctc, self.max_lengths[b : b + 1], self.language_model)
 
     def search(self, config: BeamConfig) -> list[list[Hypothesis]]:
         return beam_search(
@@ -71,6 +76,7 @@ class Batch:
             config=config,
             ctc_log_probs=self.ctc_log_probs,
             blank_id=BLANK,
+            language_model=self.language_model,
         )
 
     def greedy(self) -> list[Hypothesis]:
@@ -111,6 +117,34 @@ def log_of(chance: float) -> float:
     return float(torch.tensor(chance, dtype=torch.float64).log())
 
 
+def added(model: LanguageModel, labels: list[int]) -> float:
+    """What the model adds to labels, of which the end token is the last, if any."""
+    if labels and labels[-1] == END:
+        return score_of(model, labels[:-1], END)
+    # Score of the unfinished string: that of the finished one without its end.
+    state = model.start(1)
+    for token in labels:
+        state = model.advance(state, torch.tensor([0]), torch.tensor([token]))
+    return score_of(model, labels, END) - float(model.score(state)[0, END])
+
+
+def fusions(seed: int) -> dict[str, LanguageModel]:
+    """Every way to add something: it may fall only, rise by so much, or rise without bound."""
+    one, other = (RandomTrigram(seed=seed + i, vocabulary_size=VOCABULARY_SIZE) for i in range(2))
+    words = {(3, 4): 4.0, (4,): -1.0, (5, 5, 3): 9.0}
+    hot = HotWords(words, vocabulary_size=VOCABULARY_SIZE, end_id=END)
+    return {
+        "language model": one,
+        "weighted, with a bonus": Fusion([(one, 0.5)], end_id=END, insertion_bonus=1.5),
+        "hot-words": hot,
+        "density ratio": Fusion([(one, 0.6), (other, -0.4)], end_id=END),
+        "all": Fusion([(one, 0.6), (other, -0.2), (hot, 1.0)], end_id=END, insertion_bonus=0.4),
+    }
+
+
+fused = pytest.mark.parametrize("fusion", fusions(0).keys())
+
+
 def exhaustive(batch: Batch, config: BeamConfig) -> list[tuple[bool, float, tuple[int, ...]]]:
     """(ended, score, string) of every hypothesis of the one utterance, by the stated formula."""
     limit, found = int(batch.max_lengths[0]), []
@@ -131,6 +165,8 @@ def exhaustive(batch: Batch, config: BeamConfig) -> list[tuple[bool, float, tupl
                 same = [p for s, p in table.items() if (s if ended else s[:length]) == string]
                 ctc = log_of(sum(same))
                 joint = (1 - config.ctc_weight) * att + config.ctc_weight * ctc
+            if batch.language_model is not None:
+                joint += added(batch.language_model, labels)
             score = joint / max(len(labels), 1) ** config.length_normalization
             covered = (attended[: len(labels)].sum(0) > config.coverage_threshold).sum()
             found.append((ended, score + config.coverage_weight * float(covered), string))
@@ -153,6 +189,75 @@ def test_a_wide_beam_finds_what_exhaustive_search_finds(
         assert hypothesis.ended == ended
         same_score = [s for _, other, s in truth if abs(other - score) < 1e-4]
         assert hypothesis.tokens in same_score or hypothesis.tokens == string
+
+
+@fused
+@pytest.mark.parametrize("scoring", ["plain", "length", "coverage", "all"])
+@settings(max_examples=6, deadline=None)
+@given(seed=seeds)
+def test_with_what_is_fused_a_wide_beam_finds_what_exhaustive_search_finds(
+    fusion: str, scoring: str, seed: int
+) -> None:
+    batch = replace(Batch.of(seed, [4], [MAX_LENGTH]), language_model=fusions(seed)[fusion])
+    config = SCORINGS[scoring]
+    truth = exhaustive(batch, config)
+    (hypotheses,) = batch.search(replace(config, beams=WIDE, nbest=5))
+    assert len(hypotheses) >= min(5, len(truth))
+    assert batch.language_model is not None
+    for (ended, score, string), hypothesis in zip(truth, hypotheses, strict=False):
+        assert hypothesis.score == pytest.approx(score, abs=1e-4)
+        assert hypothesis.ended == ended
+        same_score = [s for _, other, s in truth if abs(other - score) < 1e-4]
+        assert hypothesis.tokens in same_score or hypothesis.tokens == string
+        labels = [*hypothesis.tokens] + [END] * ended
+        assert hypothesis.lm_score == pytest.approx(added(batch.language_model, labels), abs=1e-4)
+
+
+@fused
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds, alpha=st.sampled_from([0.0, 0.7, 1.0]), sharpness=st.sampled_from([1.0, 3.0]))
+def test_with_what_is_fused_stopping_early_changes_nothing(
+    fusion: str, seed: int, alpha: float, sharpness: float
+) -> None:
+    model = fusions(seed)[fusion]
+    batch = replace(Batch.of(seed, [4, 7], [9, 12], sharpness), language_model=model)
+    config = BeamConfig(beams=3, length_normalization=alpha)
+    short = batch.search(replace(config, nbest=2))
+    long = batch.search(replace(config, nbest=1000))
+    for ours, theirs in zip(short, long, strict=True):
+        assert [h.tokens for h in ours] == [h.tokens for h in theirs][: len(ours)]
+        assert len(ours) == 2
+
+
+@fused
+@settings(max_examples=6, deadline=None)
+@given(seed=seeds, beams=st.integers(1, 4))
+def test_with_what_is_fused_company_changes_nothing(fusion: str, seed: int, beams: int) -> None:
+    model = fusions(seed)[fusion]
+    batch = replace(Batch.of(seed, [9, 2, 5], [3, 12, 7]), language_model=model)
+    config = replace(SCORINGS["all"], beams=beams, nbest=beams)
+    for b, together in enumerate(batch.search(config)):
+        (alone,) = batch.only(b).search(config)
+        assert [h.tokens for h in together] == [h.tokens for h in alone]
+        assert [h.score for h in together] == pytest.approx([h.score for h in alone], abs=1e-4)
+
+
+def test_a_language_model_that_adds_nothing_changes_no_bit() -> None:
+    silent = RandomTrigram(seed=0, vocabulary_size=VOCABULARY_SIZE)
+    silent.table.zero_()
+    for config in SCORINGS.values():
+        batch = Batch.of(5, [4, 9, 6], [6, 12, 8])
+        config = replace(config, beams=4, nbest=4)
+        plain, with_it = batch.search(config), replace(batch, language_model=silent).search(config)
+        for ours, theirs in zip(plain, with_it, strict=True):
+            assert [(h.tokens, h.score) for h in ours] == [(h.tokens, h.score) for h in theirs]
+            assert [h.lm_score for h in theirs] == [0.0] * len(theirs)
+
+
+def test_a_language_model_of_another_vocabulary_is_refused() -> None:
+    model = RandomTrigram(seed=0, vocabulary_size=9)
+    with pytest.raises(ConfigError, match="language model has 9 tokens, the recogniser 6"):
+        replace(Batch.of(0, [4], [3]), language_model=model).search(BeamConfig())
 
 
 @scorings

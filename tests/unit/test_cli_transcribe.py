@@ -1,13 +1,19 @@
 """``malgwi transcribe``: what its options do to what a recogniser heard."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from malgwi import lm, tokenizers
 from malgwi.cli import transcribe
-from malgwi.transcribe import DecodingConfig, Recognition
+from malgwi.cli.fused import Fused, boosts
+from malgwi.decoders.fusion import FusionConfig
+from malgwi.errors import ConfigError, DataError
+from malgwi.text.normalize import NormalizerConfig
+from malgwi.transcribe import DecodingConfig, Recogniser, Recognition
 
 
 class OneSentence:
@@ -34,3 +40,57 @@ def test_digits(
     assert capsys.readouterr().out == f"{expected}\n"
     transcribe.main(Path("run"), (Path("a.wav"),), digits=digits, format="json")
     assert json.loads(capsys.readouterr().out)["text"] == expected
+
+
+TEXT = NormalizerConfig()
+
+
+class Anything:
+    """A language model file that fits every tokenizer."""
+
+    def bind(self, tokenizer: Any, text: NormalizerConfig) -> str:
+        return f"over {tokenizer.size} units of {text.digits} digits"
+
+
+def recogniser() -> Recogniser:
+    tokenizer = tokenizers.train(["서울역에서 말귀"])
+    parts: Any = {"front_end": None, "model": None, "tokenizer": tokenizer}
+    return Recogniser(**parts, decoding=DecodingConfig(method="ctc_beam"))
+
+
+def test_what_is_fused_reaches_the_recogniser_and_the_passport(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(lm, "load", lambda path: Anything())
+    path = tmp_path / "3gram.arpa"
+    path.write_bytes(b"an empty file would do")
+    (tmp_path / "words.txt").write_text("말귀:2.5\n\n서울\n", encoding="utf-8")
+    words = ("서울역:6", str(tmp_path / "words.txt"))
+    fused = Fused(lm=path, lm_weight=0.7, source_lm=path, hotwords=words)
+    found = fused.into(recogniser(), TEXT)
+    assert (
+        found.language_model
+        == found.source_model
+        == (f"over {found.tokenizer.size} units of {TEXT.digits} digits")
+    )
+    assert found.decoding.fusion == FusionConfig(lm_weight=0.7)
+    assert found.hotwords is not None
+    assert found.hotwords.ceiling == 2.0  # 서울역: 6 in three; 서울: 4 in two
+    record = fused.record()
+    digest = sha256(path.read_bytes()).hexdigest()
+    assert record["language_model"] == {"path": str(path), "sha256": digest}
+    assert record["hotwords"] == {"서울역": 6.0, "말귀": 2.5, "서울": 4.0}
+    path.write_bytes(b"another")
+    assert fused.record()["language_model"] != record["language_model"]
+    assert Fused().record() == {}
+    before = recogniser()
+    assert Fused().into(before, TEXT) is before
+
+
+def test_what_cannot_be_fused_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="make one with  malgwi lm"):
+        Fused(lm=tmp_path / "none").into(recogniser(), TEXT)
+    with pytest.raises(DataError, match="'six' is no number"):
+        boosts(["말귀:six"])
+    with pytest.raises(ConfigError, match="부산"):
+        Fused(hotwords=("부산",)).into(recogniser(), TEXT)

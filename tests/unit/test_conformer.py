@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from debug_models import BLANK, DEBUG, END, SIZE, START, batch, make
+from debug_models import BLANK, DEBUG, END, SIZE, START, WIDTH, batch, make
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,6 +147,19 @@ def test_a_beam_search_works_with_it_and_begins_with_greedy() -> None:
         assert not {START, END, BLANK} & set(best[0].tokens)
     joint = BeamConfig(beams=4, ctc_weight=0.5)
     assert beam_search(scorer, config=joint, ctc_log_probs=encoded.ctc_log_probs, **search)
+
+
+@pytest.mark.parametrize("rank", [None, 0, 3])
+def test_both_heads_take_the_composed_outputs(rank: int | None) -> None:
+    letters = [(-1, -1, -1)] * 4 + [(i, 0, 0) for i in range(SIZE - 4)]
+    config = ConformerConfig(encoder=ENCODER, composed_output=True, output_rank=rank)
+    model, given_batch = Conformer(WIDTH, SIZE, config, letters).eval(), batch()
+    encoded = model.encode(given_batch.features, given_batch.lengths)
+    assert encoded.ctc_log_probs is not None
+    assert encoded.ctc_log_probs.shape[-1] == model.scorer(encoded).vocabulary_size == SIZE
+    assert model.write(given_batch.tokens, encoded).shape[-1] == SIZE
+    with pytest.raises(ConfigError, match="letters missing"):
+        Conformer(WIDTH, SIZE, config)
 
 
 def test_separable_convolutions_cost_less_than_full_ones() -> None:

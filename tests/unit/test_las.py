@@ -6,12 +6,16 @@ from typing import get_args
 import pytest
 import torch
 
+from malgwi import tokenizers
+from malgwi.errors import ConfigError
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.attention import AttentionKind
 from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.factored_output import FactoredOutput
 from malgwi.nn.initialize import InitConfig, check_start, initialize
 from malgwi.nn.subsampling import join_frames
 from malgwi.recipes import RECIPES, recipe
+from malgwi.tokenizers import TokenizerConfig
 
 SIZE, WIDTH = 11, 16
 LISTENER = ListenerConfig(layers=2, units=8, conv_channels=4, stack=4)
@@ -104,6 +108,50 @@ def test_joining_frames_pads_the_last() -> None:
     assert joined.shape == (1, 2, 6)
     assert lengths.tolist() == [2]
     assert joined[0, 1].tolist() == [1, 1, 1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("rank", [0, 3])
+def test_factored_scores_are_sums_over_letters_and_products_of_them(rank: int) -> None:
+    letters = [(0, 0, 0), (-1, -1, -1), (0, 1, 4), (18, 20, 27), (-1, -1, -1)]
+    layer = FactoredOutput(5, letters, rank=rank)
+    torch.manual_seed(0)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    x = torch.randn(2, 5)
+    found = layer(x)
+    assert found.shape == (2, 5)
+    torch.testing.assert_close(found[:, [1, 4]], layer.others(x))
+    said = layer.letters(x)
+    for unit in (0, 2, 3):
+        i, m, f = letters[unit]
+        wanted = said[:, i] + said[:, 19 + m] + said[:, 40 + f]
+        if layer.mix is not None:
+            one, two, three = layer.factors
+            wanted = wanted + (layer.mix(x) * one[i] * two[m] * three[f]).sum(-1)
+        torch.testing.assert_close(found[:, unit], wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_a_factored_output_writes_a_syllable_that_training_never_saw() -> None:
+    """각, 간 and 막 were seen; 만 was not, but its letters were."""
+    tokenizer = tokenizers.train(["각간막"], TokenizerConfig(kind="hangul_block"))
+    ids = torch.tensor(tokenizer.encode("각간막만"))
+    heard = torch.tensor([[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1.0]])
+    layer = FactoredOutput(4, tokenizers.jamo_table(tokenizer))
+    optimizer = torch.optim.SGD(layer.parameters(), lr=1.0)
+    for _ in range(100):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(layer(heard[:3]), ids[:3]).backward()
+        optimizer.step()
+    assert layer(heard).argmax(-1).tolist() == ids.tolist()
+
+
+def test_a_rank_without_letters_or_syllables_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"output_rank is for model\.composed_output"):
+        LAS(WIDTH, SIZE, LASConfig(output_rank=4))
+    with pytest.raises(ConfigError, match="none is one"):
+        FactoredOutput(4, [(-1, -1, -1)])
+    with pytest.raises(ConfigError, match="output_rank is -1"):
+        FactoredOutput(4, [(0, 0, 0)], rank=-1)
 
 
 def test_composed_scores_are_sums_of_letters_and_residual() -> None:

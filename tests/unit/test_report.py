@@ -17,11 +17,13 @@ from malgwi.errors import AudioError, ConfigError
 from malgwi.evaluate import Size, Speed
 from malgwi.metrics.confidence import interval
 from malgwi.metrics.error_rate import SPACE_POLICY, ErrorRate, score
+from malgwi.metrics.unseen import unseen
 from malgwi.report import Limits, Report, Utterance, plot_attention, plot_curves, write_report
 from malgwi.report.breakdown import breakdown, by_duration
 from malgwi.report.charts import Bar, bars
 from malgwi.report.diff import aligned
 from malgwi.report.figures import attention_png, series
+from malgwi.report.page import render
 from malgwi.report.sound import data_address
 
 ATTACK = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
@@ -61,6 +63,7 @@ def made(pairs, *, title="시험", **changes):
         size=Size(parameters=1_234_567, bytes_on_disk=5_000_000),
         curves=METRICS,
         facts={"machine": "two cores"},
+        unseen=unseen(references, hypotheses, frozenset("가나다라마바사 <")),
     )
 
 
@@ -448,3 +451,18 @@ def test_attention_picture_is_darkest_where_the_weight_is():
 
 def test_package_says_what_it_offers():
     assert set(report_package.__all__) <= set(dir(report_package))
+
+
+def test_what_training_never_saw_is_counted_and_shown(tmp_path):
+    report = made([("가나 뷁뷁", "가나뷁북"), ("다쀍", "다"), ("라마", "라마")])
+    files = write_report(report, tmp_path)
+    assert json.loads(files.json.read_text(encoding="utf-8"))["unseen_characters"] == {
+        "said": 3,
+        "recognised": 1,
+        "of_characters": 8,
+        "by_character": {"뷁": [2, 1], "쀍": [1, 0]},
+    }
+    text = "".join(Page(files.html.read_text(encoding="utf-8")).texts)
+    assert "Of 3 characters that training never saw (37.50 % of all), 1 were recognised" in text
+    assert "뷁 1/2, 쀍 0/1" in text
+    assert "never saw" not in render(dataclasses.replace(report, unseen=None), Limits())

@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_language_model import RandomTrigram
 
 from malgwi import tokenizers
 from malgwi.decoders.attention_beam import BeamConfig
+from malgwi.decoders.fusion import FusionConfig
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd, preset
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
@@ -46,7 +48,7 @@ def speech(seconds: float, seed: int) -> np.ndarray:
     return (0.4 * np.sin(2 * np.pi * pitch) + noise).astype(np.float32)
 
 
-@pytest.mark.parametrize("method", ["beam", "attention", "ctc"])
+@pytest.mark.parametrize("method", ["beam", "attention", "ctc", "ctc_beam"])
 def test_company_changes_nothing(method: str) -> None:
     recogniser = make().with_decoding(method=method)
     waveforms = [speech(s, i) for i, s in enumerate((0.5, 2.7, 1.1, 7.0, 0.9))]
@@ -60,7 +62,7 @@ def test_company_changes_nothing(method: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["silence", "noise", "one sample", "nothing"])
-@pytest.mark.parametrize("method", ["beam", "attention", "ctc"])
+@pytest.mark.parametrize("method", ["beam", "attention", "ctc", "ctc_beam"])
 def test_what_is_no_speech_ends_within_its_bound(kind: str, method: str) -> None:
     samples = {
         "silence": np.zeros(2 * RATE, np.float32),
@@ -72,7 +74,7 @@ def test_what_is_no_speech_ends_within_its_bound(kind: str, method: str) -> None
     (result,) = recogniser.recognise([samples])
     frames = 51  # 2 s of 40 ms: CTC writes at most one unit a frame
     limit = recogniser.decoding.beam.max_lengths(torch.tensor([2.0]))[0]
-    assert len(result.text) <= (frames if method == "ctc" else limit)
+    assert len(result.text) <= (frames if method.startswith("ctc") else limit)
     if kind == "nothing":
         assert result.text == ""
 
@@ -80,6 +82,34 @@ def test_what_is_no_speech_ends_within_its_bound(kind: str, method: str) -> None
 def test_ctc_decoding_without_ctc_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match="decode by attention"):
         make(ctc=False).with_decoding(method="ctc").recognise([speech(1.0, 0)])
+
+
+@pytest.mark.parametrize("method", ["beam", "ctc_beam"])
+def test_a_beam_search_minds_hot_words_and_language_models(method: str) -> None:
+    recogniser = make().with_decoding(method=method)
+    sound = [speech(1.5, 3)]
+    (plain,) = recogniser.recognise(sound)
+    assert "타파" not in plain.text
+    assert plain.segments[0].hypotheses[0].lm_score is None
+    (heard,) = recogniser.with_hotwords({"타파": 80.0}).recognise(sound)
+    assert "타파" in heard.text
+    forgotten = recogniser.with_hotwords({"타파": 80.0}).with_hotwords({})
+    assert forgotten.recognise(sound)[0].text == plain.text
+    against = RandomTrigram(seed=0, vocabulary_size=recogniser.tokenizer.size)
+    against.table[:, recogniser.tokenizer.encode(plain.text)[0]] = -90.0
+    taught = replace(recogniser, language_model=against)
+    assert taught.recognise(sound)[0].text[:1] != plain.text[:1]
+    # Equal weights for and against: the two cancel.
+    fusion = FusionConfig(lm_weight=0.5, source_weight=0.5)
+    both = replace(taught, source_model=against).with_decoding(fusion=fusion)
+    assert both.recognise(sound)[0].text == plain.text
+
+
+def test_greedy_decoding_refuses_what_it_would_not_mind() -> None:
+    recogniser = make().with_hotwords({"타파": 80.0})
+    for method in ("ctc", "attention"):
+        with pytest.raises(ConfigError, match="decode with method beam or ctc_beam"):
+            recogniser.with_decoding(method=method).recognise([speech(1.0, 0)])
 
 
 @settings(deadline=None, max_examples=60)

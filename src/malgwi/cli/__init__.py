@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("malgwi.cli.audit:main", "what is in a corpus, what is suspicious, what parts share"),
     "split": ("malgwi.cli.split:main", "manifests to training and development parts without leaks"),
     "train": ("malgwi.cli.train:run", "train a recogniser by a recipe"),
+    "lm": ("malgwi.cli.lm:main", "a language model from text, or from an ARPA file"),
     "score": ("malgwi.cli.score:main", "error rates of any recogniser's output, with intervals"),
     "compare": ("malgwi.cli.compare:main", "whether one recogniser is better than another"),
     "synth": ("malgwi.cli.synth:main", "a synthetic telephone corpus, by espeak-ng"),

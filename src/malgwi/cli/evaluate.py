@@ -17,16 +17,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from malgwi import __version__, manifest
+from malgwi import __version__, calibration, manifest
+from malgwi.character_confidence import ConfidenceCheck, check, judge, pieces_of
 from malgwi.checkpoint import write_bytes
+from malgwi.cli.fused import Fused
 from malgwi.cli.score_tables import percent
 from malgwi.cli.transcribe import searched
 from malgwi.evaluate import Evaluation, evaluate
 from malgwi.evaluate import Utterance as Decoded
 from malgwi.metrics.confidence import Interval, widest
 from malgwi.metrics.error_rate import Scores, score
+from malgwi.metrics.unseen import Unseen, unseen
 from malgwi.report import Limits, Report, Utterance, plot_attention, write_report
-from malgwi.run import load_config, load_recogniser
+from malgwi.run import load_config, load_recogniser, training_characters
 from malgwi.text.scripts import script
 from malgwi.training_log import read_metrics
 from malgwi.transcribe import Recogniser
@@ -38,8 +41,14 @@ def main(
     /,
     *,
     out: Path | None = None,
-    method: Literal["beam", "attention", "ctc"] | None = None,
+    method: Literal["beam", "attention", "ctc", "ctc_beam"] | None = None,
     beams: int | None = None,
+    confidence: bool = False,
+    calibrate: bool = False,
+    lm: Path | None = None,
+    lm_weight: float | None = None,
+    source_lm: Path | None = None,
+    hotwords: tuple[str, ...] = (),
     threads: int | None = None,
 ) -> None:
     """Score a trained recogniser on a manifest and write report.json and report.html.
@@ -55,17 +64,38 @@ def main(
 
     malgwi evaluate runs/first data/test.jsonl --threads 1
 
+    malgwi evaluate runs/first data/dev.jsonl --calibrate
+
     Args:
         run: A run folder.
         manifests: What to decode.
         out: Folder of the report; the run folder if not given.
         method: Search otherwise than the run says.
         beams: Beam width.
+        confidence: Check how far the confidence of each character can be believed; the time that
+            it takes counts as decoding.
+        calibrate: Fit that confidence on this speech, which should be development speech, and
+            keep the fit in the run folder for `malgwi transcribe`. It is checked on speakers that
+            it was not fitted on.
+        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
+        lm_weight: How much it has to say, if not what the run says.
+        source_lm: A language model of the training transcripts, which counts against.
+        hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
+            or files with one a line.
         threads: CPU threads.
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    evaluate_run(run, manifests, out or run, method=method, beams=beams)
+    evaluate_run(
+        run,
+        manifests,
+        out or run,
+        method=method,
+        beams=beams,
+        fused=Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords),
+        confidence=confidence,
+        calibrate=calibrate,
+    )
 
 
 def evaluate_run(
@@ -75,12 +105,20 @@ def evaluate_run(
     *,
     method: str | None = None,
     beams: int | None = None,
+    confidence: bool = False,
+    calibrate: bool = False,
+    fused: Fused | None = None,
     console: Console | None = None,
 ) -> Report:
     """Decode, score and write ``out``/report.json, report.html and hypotheses.jsonl."""
     console = console or Console()
     config = load_config(run)
-    recogniser = searched(load_recogniser(run), method, beams, None)
+    fused = fused or Fused()
+    recogniser = fused.into(searched(load_recogniser(run), method, beams, None), config.text)
+    if confidence or calibrate:
+        recogniser = replace(recogniser, timestamps=True)
+    if calibrate:
+        recogniser = replace(recogniser, calibrations={})
     cuts = {cut.id: cut for cut in manifest.read_all(manifests)}
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("decoding", total=len(cuts))
@@ -92,7 +130,7 @@ def evaluate_run(
             advance=lambda count: progress.advance(task, count),
         )
     scores = score(found.references(), found.hypotheses(), config.text)
-    decoding = asdict(recogniser.decoding)
+    decoding = asdict(recogniser.decoding) | fused.record()
     scores = replace(scores, passport=scores.passport.decoded(decoding))
     played = worst(scores, Limits().played)
     report = Report(
@@ -106,6 +144,8 @@ def evaluate_run(
             _shown(u, recogniser, cuts[u.id], played=u.id in played) for u in found.utterances
         ],
         curves=_curves(run),
+        unseen=_unseen(run, found),
+        confidence=_confidence(run, recogniser, found, calibrate=calibrate),
         facts={
             "run": str(run),
             "manifests": ", ".join(map(str, manifests)),
@@ -124,6 +164,20 @@ def evaluate_run(
     return report
 
 
+def _confidence(
+    run: Path, recogniser: Recogniser, found: Evaluation, *, calibrate: bool
+) -> ConfidenceCheck | None:
+    """How far confidence can be believed, if asked for; a calibration goes into the run folder."""
+    if not recogniser.timestamps:
+        return None
+    method, judged = recogniser.decoding.method, judge(found)
+    calibrated = method in recogniser.calibrations
+    checked = check(judged, method, calibrated=calibrated, refit=calibrate)
+    if calibrate:
+        calibration.save(run, method, calibration.fit(pieces_of(judged)))
+    return checked
+
+
 def intervals(scores: Scores, found: Evaluation) -> dict[str, Interval]:
     """95 % intervals of every metric: by utterance, speaker and script, the widest first."""
     clusters = {
@@ -135,6 +189,12 @@ def intervals(scores: Scores, found: Evaluation) -> dict[str, Interval]:
         name: widest([rates[name] for rates in of.values()], clusters)
         for name in scores.corpus.by_name()
     }
+
+
+def _unseen(run: Path, found: Evaluation) -> Unseen | None:
+    """Characters that training never saw; None for a run that did not keep what it saw."""
+    seen = training_characters(run)
+    return None if seen is None else unseen(found.references(), found.hypotheses(), seen)
 
 
 def worst(scores: Scores, count: int) -> set[str]:
@@ -162,6 +222,7 @@ def _shown(decoded: Decoded, recogniser: Recogniser, cut: MonoCut, *, played: bo
         matrix = best.attention.float().numpy()
         tokens = tuple(recogniser.tokenizer.decode([t]) or "?" for t in best.tokens)
         tokens = (*tokens, "⏹")[: len(matrix)]
+    sure = [one.confidence for segment in segments for one in segment.characters]
     return Utterance(
         id=decoded.id,
         duration_s=decoded.duration_s,
@@ -175,6 +236,7 @@ def _shown(decoded: Decoded, recogniser: Recogniser, cut: MonoCut, *, played: bo
         attention=matrix,
         tokens=tokens,
         score=None if best is None else best.score,
+        confidence=float(np.mean(sure)) if sure else None,
     )
 
 
@@ -211,6 +273,13 @@ def summarise(report: Report, console: Console) -> None:
         shown = f"95 % interval {100 * found.low:.2f} to {100 * found.high:.2f} (by {found.by})"
         interval = "no interval" if math.isnan(found.width) else shown
         console.print(f"{name:<12} {percent(rate.rate):>8}   {interval}", highlight=False)
+    if report.unseen is not None:
+        strange = report.unseen.to_dict()
+        console.print(
+            f"{strange['said']} of {strange['of_characters']} characters were never seen in "
+            f"training; {strange['recognised']} of these were recognised",
+            highlight=False,
+        )
     speed, size = report.speed, report.size
     console.print(
         f"{speed.x_real_time:.0f} × real time on {speed.threads} threads "
@@ -218,3 +287,11 @@ def summarise(report: Report, console: Console) -> None:
         f"{size.bytes_on_disk / 1e6:.1f} MB",
         highlight=False,
     )
+    if report.confidence is not None:
+        for name, one in report.confidence.named().items():
+            console.print(
+                f"confidence {name}: ECE {one.ece:.3f} ({len(one.bins)} bins of equal mass), "
+                f"{one.ece_equal_width:.3f} of equal width; mean {100 * one.mean:.1f} %, right "
+                f"{100 * one.accuracy:.1f} % of {one.count} characters",
+                highlight=False,
+            )

@@ -11,10 +11,13 @@ import tyro
 
 from malgwi.audio import RawFormat
 from malgwi.checkpoint import write_bytes
+from malgwi.cli.fused import Fused
 from malgwi.errors import AudioError, ConfigError
-from malgwi.run import load_recogniser
+from malgwi.run import load_config, load_recogniser
+from malgwi.subtitles import to_srt, to_vtt
 from malgwi.text.written_numbers import write_numbers
-from malgwi.transcribe import DecodingConfig, Recogniser, Recognition
+from malgwi.timestamps import TimedCharacter, TimedWord, timed_words
+from malgwi.transcribe import DecodingConfig, Recogniser, Recognition, Segment
 
 
 def main(
@@ -22,12 +25,17 @@ def main(
     files: Annotated[tuple[Path, ...], tyro.conf.Positional],
     /,
     *,
-    format: Literal["txt", "json"] = "txt",
+    format: Literal["txt", "json", "srt", "vtt"] = "txt",
+    timestamps: bool = False,
     out: Path | None = None,
     digits: Literal["keep", "written"] = "keep",
-    method: Literal["beam", "attention", "ctc"] | None = None,
+    method: Literal["beam", "attention", "ctc", "ctc_beam"] | None = None,
     beams: int | None = None,
     nbest: int | None = None,
+    lm: Path | None = None,
+    lm_weight: float | None = None,
+    source_lm: Path | None = None,
+    hotwords: tuple[str, ...] = (),
     raw_rate: int | None = None,
     raw_width: int = 2,
     threads: int | None = None,
@@ -43,12 +51,20 @@ def main(
 
     malgwi transcribe runs/first calls/*.mp3 --format json --out transcripts
 
+    malgwi transcribe runs/first call.wav --format json --timestamps
+
+    malgwi transcribe runs/first talk.mp3 --format srt --out subtitles
+
     malgwi transcribe runs/first call.pcm --raw-rate 8000
+
+    malgwi transcribe runs/first call.wav --method ctc_beam --lm 3gram.arpa --hotwords 말귀:6
 
     Args:
         run: A run folder.
         files: Audio files of any kind that `malgwi doctor` lists.
-        format: Text alone, or JSON with times, n-best and scores.
+        format: Text alone; JSON with the times of pieces, n-best and scores; or subtitles.
+        timestamps: JSON gains times and confidence of every character, and of words where the
+            recogniser writes spaces. Subtitles imply it. The text stays the same.
         out: A folder for one file each; standard output if not given.
         digits: `written` puts spoken numbers in figures where they are surely numbers (일곱 시 →
             7시), in the text, not in the segments. It looks at beginnings of words, so it does
@@ -56,6 +72,11 @@ def main(
         method: Search otherwise than the run says.
         beams: Beam width.
         nbest: Hypotheses to keep (in JSON).
+        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
+        lm_weight: How much it has to say, if not what the run says.
+        source_lm: A language model of the training transcripts, which counts against.
+        hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
+            or files with one a line.
         raw_rate: Sample rate of headerless PCM.
         raw_width: Bytes a sample of headerless PCM.
         threads: CPU threads.
@@ -66,7 +87,14 @@ def main(
         raise ConfigError("two files have the same name: --out would keep one of them")
     if threads is not None:
         torch.set_num_threads(threads)
-    recogniser = searched(load_recogniser(run), method, beams, nbest)
+    if timestamps and format == "txt":
+        raise ConfigError("--timestamps has no place in plain text: add --format json, srt or vtt")
+    fused = Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords)
+    recogniser = fused.into(
+        searched(load_recogniser(run), method, beams, nbest), load_config(run).text
+    )
+    if timestamps or format in ("srt", "vtt"):
+        recogniser = dataclasses.replace(recogniser, timestamps=True)
     raw = (
         None if raw_rate is None else RawFormat(sample_rate_hz=raw_rate, bytes_per_sample=raw_width)
     )
@@ -79,7 +107,7 @@ def main(
             continue
         if digits == "written":
             result = dataclasses.replace(result, text=write_numbers(result.text))
-        text = result.text if format == "txt" else to_json(path, result, recogniser)
+        text = shown(format, path, result, recogniser)
         if out is None:
             print(f"{path}\t{text}" if format == "txt" and len(files) > 1 else text)
         else:
@@ -95,12 +123,24 @@ def searched(
 ) -> Recogniser:
     """The recogniser with what the command line says about the search."""
     config: DecodingConfig = recogniser.decoding
-    asked = {"beams": beams, "nbest": nbest}
-    beam = dataclasses.replace(config.beam, **{k: v for k, v in asked.items() if v is not None})
-    changes: dict[str, Any] = {"beam": beam}
+    asked: dict[str, Any] = {"beams": beams, "nbest": nbest}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    changes: dict[str, Any] = {
+        "beam": dataclasses.replace(config.beam, **asked),
+        "ctc_beam": dataclasses.replace(config.ctc_beam, **asked),
+    }
     if method is not None:
         changes["method"] = method
     return recogniser.with_decoding(**changes)
+
+
+def shown(format: str, path: Path, result: Recognition, recogniser: Recogniser) -> str:
+    """One file's result in one of the formats, without the last line's end."""
+    if format == "txt":
+        return result.text
+    if format == "json":
+        return to_json(path, result, recogniser)
+    return (to_srt if format == "srt" else to_vtt)(result).rstrip("\n")
 
 
 def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
@@ -116,10 +156,12 @@ def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
                     "score": h.score,
                     "log_prob": h.log_prob,
                     "ctc_log_prob": h.ctc_log_prob,
+                    "lm_score": h.lm_score,
                     "ended": h.ended,
                 }
                 for h in segment.hypotheses
             ],
+            **(timed_record(segment) if recogniser.timestamps else {}),
         }
         for segment in result.segments
     ]
@@ -130,3 +172,22 @@ def to_json(path: Path, result: Recognition, recogniser: Recogniser) -> str:
         "segments": segments,
     }
     return json.dumps(record, ensure_ascii=False)
+
+
+def timed_record(segment: Segment) -> dict[str, Any]:
+    """What time stamps add to a segment: from what they come, its words and characters."""
+    words = timed_words(segment.text, segment.characters) if " " in segment.text else ()
+    return {
+        "timed_by": segment.timed_by,
+        **({"words": [_timed(word) for word in words]} if words else {}),
+        "characters": [_timed(character) for character in segment.characters],
+    }
+
+
+def _timed(one: TimedCharacter | TimedWord) -> dict[str, Any]:
+    return {
+        "text": one.text,
+        "start_s": round(one.start_s, 3),
+        "end_s": round(one.end_s, 3),
+        "confidence": round(one.confidence, 4),
+    }

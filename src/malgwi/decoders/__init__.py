@@ -4,5 +4,6 @@
 DECODERS: dict[str, str] = {
     "attention_greedy": "malgwi.decoders.greedy:attention_greedy",
     "attention_beam": "malgwi.decoders.attention_beam:beam_search",
+    "ctc_beam": "malgwi.decoders.ctc_beam:ctc_beam",
     "ctc_greedy": "malgwi.decoders.greedy:ctc_greedy",
 }

@@ -23,6 +23,7 @@ class Departures:
     score: Tensor
     log_prob: Tensor
     ctc: Tensor | None
+    fused: Tensor | None  # what language models added
     ended: bool
     step: int
 
@@ -80,6 +81,7 @@ class BeamHistory:
                 score=self._spread(departures.score),
                 log_prob=self._spread(departures.log_prob),
                 ctc=None if departures.ctc is None else self._spread(departures.ctc),
+                fused=None if departures.fused is None else self._spread(departures.fused),
             )
         )
 
@@ -115,6 +117,7 @@ class BeamHistory:
                     log_prob=float(chosen.log_prob[i]),
                     ended=ended,
                     ctc_log_prob=None if chosen.ctc is None else float(chosen.ctc[i]),
+                    lm_score=None if chosen.fused is None else float(chosen.fused[i]),
                     attention=attention[i, : length + ended, : int(encoder_lengths[b])].clone(),
                     finished_at=int(chosen.finished_at[i]),
                 )
@@ -145,6 +148,7 @@ class _Chosen:
     score: Tensor
     log_prob: Tensor
     ctc: Tensor | None
+    fused: Tensor | None
     finished_at: Tensor
 
     @staticmethod
@@ -160,6 +164,7 @@ class _Chosen:
         b, place = leaving.gather(1, order).nonzero(as_tuple=True)
         at = (b, order[b, place])
         ctc = [d.ctc for d in departures if d.ctc is not None]
+        fused = [d.fused for d in departures if d.fused is not None]
         return _Chosen(
             utterances=b,
             rows=_joined([d.rows for d in departures])[at],
@@ -168,6 +173,7 @@ class _Chosen:
             score=score[at],
             log_prob=_joined([d.log_prob for d in departures])[at],
             ctc=_joined(ctc)[at] if ctc else None,
+            fused=_joined(fused)[at] if fused else None,
             finished_at=(leaving.long().cumsum(1) - 1)[at],
         )
 

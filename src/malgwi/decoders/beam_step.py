@@ -33,12 +33,16 @@ class Task:
             max_lengths=self.max_lengths[utterances],
         )
 
-    def joint(self, log_prob: Tensor, ctc: Tensor | None) -> Tensor:
-        """The two models' weighted sum; what the attention model excludes stays excluded."""
-        if ctc is None:
+    def joint(self, log_prob: Tensor, ctc: Tensor | None, fused: Tensor | None) -> Tensor:
+        """The models' weighted sum; what the attention model excludes stays excluded."""
+        if ctc is None and fused is None:
             return log_prob
-        weight = self.config.ctc_weight
-        mixed = (1 - weight) * log_prob + weight * ctc
+        mixed = log_prob
+        if ctc is not None:
+            weight = self.config.ctc_weight
+            mixed = (1 - weight) * log_prob + weight * ctc
+        if fused is not None:
+            mixed = mixed + fused
         return mixed.masked_fill(log_prob.isneginf(), -torch.inf)
 
 
@@ -50,6 +54,7 @@ class Beam:
     parents: Tensor  # [B, K] row in the beam before
     log_prob: Tensor  # [B, K]
     ctc: Tensor | None  # [B, K] prefix log-probability
+    fused: Tensor | None  # [B, K] what language models added
     score: Tensor  # [B, K]
     attended: Tensor | None  # [B, K, T] attention summed over tokens, if coverage counts
     leader: Tensor  # [B] whether row 0 is the greedy path (False once that has left)
@@ -66,6 +71,7 @@ class Candidates:
 
     log_prob: Tensor  # [B, K, V]
     ctc: Tensor | None  # [B, K, V]
+    fused: Tensor | None  # [B, K, V]
     score: Tensor  # [B, K, V]
     attended: Tensor | None  # [B, K, T], this step included
     greedy: Tensor  # [B] row 0's best token
@@ -80,18 +86,20 @@ class Best:
     tokens: Tensor
     log_prob: Tensor
     ctc: Tensor | None
+    fused: Tensor | None
     score: Tensor
 
     def take(self, index: Tensor) -> "Best":
         """The candidates at ``index`` [B, …]."""
         ctc = None if self.ctc is None else self.ctc.gather(1, index)
+        fused = None if self.fused is None else self.fused.gather(1, index)
         parts = (self.rows, self.tokens, self.log_prob, self.score)
         rows, tokens, log_prob, score = (part.gather(1, index) for part in parts)
-        return Best(rows, tokens, log_prob, ctc, score)
+        return Best(rows, tokens, log_prob, ctc, fused, score)
 
 
-def first_beam(task: Task, start_id: int) -> Beam:
-    """The empty string in row 0, the other rows empty places."""
+def first_beam(task: Task, start_id: int, *, fuses: bool) -> Beam:
+    """The empty string in row 0, the other rows empty places; ``fuses`` with language models."""
     shape, device = (len(task.max_lengths), task.config.beams), task.encoder_lengths.device
     zeros = torch.zeros(shape, device=device)
     empty = zeros.clone()
@@ -101,6 +109,7 @@ def first_beam(task: Task, start_id: int) -> Beam:
         parents=torch.zeros(shape, dtype=torch.long, device=device),
         log_prob=empty,
         ctc=zeros if task.config.ctc_weight > 0 else None,
+        fused=zeros if fuses else None,
         score=empty,
         attended=None,
         leader=torch.ones(shape[0], dtype=torch.bool, device=device),
@@ -108,16 +117,28 @@ def first_beam(task: Task, start_id: int) -> Beam:
 
 
 def extend(
-    task: Task, step: int, beam: Beam, log_probs: Tensor, attention: Tensor, ctc: Tensor | None
+    task: Task,
+    step: int,
+    beam: Beam,
+    log_probs: Tensor,
+    attention: Tensor,
+    ctc: Tensor | None,
+    added: Tensor | None,
 ) -> Candidates:
-    """Score all extensions of all rows at ``step`` (their length is step + 1)."""
+    """Score all extensions of all rows at ``step`` (their length is step + 1).
+
+    ``log_probs`` and ``added`` (by language models), [N, V], are of the last token alone; ``ctc``
+    is of the whole prefix.
+    """
     if log_probs.isnan().any():
         raise MalgwiError(f"beam search: the model returned NaN at step {step}: see its training")
     B, K = beam.tokens.shape
     allowed = _allowed(task, log_probs.float()).view(B, K, -1)
     ctc = None if ctc is None else ctc.view(B, K, -1)
+    added = None if added is None else added.float().view(B, K, -1)
     log_prob = allowed + beam.log_prob[:, :, None]
-    score = task.joint(log_prob, ctc) / (step + 1) ** task.config.length_normalization
+    fused = None if added is None or beam.fused is None else added + beam.fused[:, :, None]
+    score = task.joint(log_prob, ctc, fused) / (step + 1) ** task.config.length_normalization
     attended = None
     if task.config.coverage_weight > 0:
         attention = attention.float().view(B, K, -1)
@@ -125,9 +146,10 @@ def extend(
         covered = (attended > task.config.coverage_threshold).sum(-1, keepdim=True)
         score = score + task.config.coverage_weight * covered
     # Without what the rows share, so that rounding cannot part it from plain greedy decoding.
-    greedy = task.joint(allowed[:, 0], None if ctc is None else ctc[:, 0]).argmax(-1)
+    first = [None if part is None else part[:, 0] for part in (ctc, added)]
+    greedy = task.joint(allowed[:, 0], *first).argmax(-1)
     leads = beam.leader & ~score[:, 0].gather(1, greedy[:, None])[:, 0].isneginf()
-    return Candidates(log_prob, ctc, score, attended, greedy, leads)
+    return Candidates(log_prob, ctc, fused, score, attended, greedy, leads)
 
 
 def _allowed(task: Task, log_probs: Tensor) -> Tensor:
@@ -149,11 +171,14 @@ def pick(candidates: Candidates, count: int) -> Best:
     greedy = candidates.greedy[:, None]
     first = scores.gather(1, greedy).masked_fill(candidates.leads[:, None], torch.inf)
     index = _top(scores.scatter(1, greedy, first), count)
+    parts = (candidates.ctc, candidates.fused)
+    ctc, fused = (p if p is None else p.flatten(1).gather(1, index) for p in parts)
     return Best(
         rows=index // V,
         tokens=index % V,
         log_prob=candidates.log_prob.flatten(1).gather(1, index),
-        ctc=None if candidates.ctc is None else candidates.ctc.flatten(1).gather(1, index),
+        ctc=ctc,
+        fused=fused,
         score=scores.gather(1, index),
     )
 
@@ -176,7 +201,8 @@ def ended(task: Task, step: int, best: Best) -> Departures:
     places = torch.arange(task.config.beams, device=best.tokens.device)
     best = best.take(places.expand(len(best.tokens), -1))
     leaving = (best.tokens == task.end_id) & ~best.score.isneginf()
-    return Departures(leaving, best.rows, best.score, best.log_prob, best.ctc, True, step)
+    parts = (best.rows, best.score, best.log_prob, best.ctc, best.fused)
+    return Departures(leaving, *parts, ended=True, step=step)
 
 
 def survivors(task: Task, best: Best, candidates: Candidates) -> Beam:
@@ -191,6 +217,7 @@ def survivors(task: Task, best: Best, candidates: Candidates) -> Beam:
         parents=kept.rows,
         log_prob=kept.log_prob.masked_fill(kept.score.isneginf(), -torch.inf),
         ctc=kept.ctc,
+        fused=kept.fused,
         score=kept.score,
         attended=attended,
         leader=candidates.leads & (candidates.greedy != task.end_id),
@@ -204,4 +231,5 @@ def cut_off(step: int, beam: Beam, leaving: Departures, over: Tensor) -> Departu
     )
     cut = over[:, None] & ~did_end & ~beam.score.isneginf()
     rows = torch.arange(beam.tokens.size(1), device=over.device).expand_as(beam.tokens)
-    return Departures(cut, rows, beam.score, beam.log_prob, beam.ctc, False, step)
+    parts = (rows, beam.score, beam.log_prob, beam.ctc, beam.fused)
+    return Departures(cut, *parts, ended=False, step=step)

@@ -8,7 +8,6 @@ FastConformer's separable convolutions, arXiv 2305.05084), since on a CPU the fr
 Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features, E width.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,8 +16,8 @@ from torch import Tensor
 
 from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
-from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.conformer_block import ConformerEncoder, ConformerEncoderConfig
+from malgwi.nn.output_layer import Letters, output_layer
 from malgwi.nn.subsampling import Subsampling, SubsamplingConfig
 from malgwi.nn.transformer_decoder import (
     DecoderScorer,
@@ -37,6 +36,8 @@ class ConformerConfig:
         decoder: The attention head; None for CTC alone.
         ctc: Whether the encoder carries a CTC output.
         composed_output: Whether syllable scores are composed of initial, medial and final.
+        output_rank: Of a composed output. None leaves every syllable a vector of its own beside
+            its letters'; a number allows only so many products of letters.
         kind: Conformer.
     """
 
@@ -45,6 +46,7 @@ class ConformerConfig:
     decoder: TransformerDecoderConfig | None = field(default_factory=TransformerDecoderConfig)
     ctc: bool = True
     composed_output: bool = False
+    output_rank: int | None = None
     kind: Literal["conformer"] = "conformer"
 
     def __post_init__(self) -> None:
@@ -72,19 +74,20 @@ class Conformer(AcousticModel):
         inputs: int,
         size: int,
         config: ConformerConfig,
-        letters: Sequence[tuple[int, int, int]] | None = None,
+        letters: Letters | None = None,
     ) -> None:
         super().__init__()
         if config.composed_output and letters is None:
             raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
-        letters = letters if config.composed_output else None
+        letters, rank = (letters if config.composed_output else None), config.output_rank
         self.config, self.size = config, size
-        units = config.encoder.units
+        units, head = config.encoder.units, config.decoder
         self.front = Subsampling(inputs, units, config.front)
         self.encoder = ConformerEncoder(config.encoder)
-        self.ctc = ComposedOutput(units, size, letters) if config.ctc else None
-        head = config.decoder
-        self.decoder = None if head is None else TransformerDecoder(units, size, head, letters)
+        self.ctc = output_layer(units, size, letters, rank) if config.ctc else None
+        self.decoder = (
+            None if head is None else TransformerDecoder(units, size, head, letters, rank)
+        )
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D] (zero past their lengths), lengths [B] → what was heard."""

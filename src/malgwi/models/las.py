@@ -8,7 +8,6 @@ Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features,
 E encoder width, Q speller units, N rows (B × beams).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.attention import ATTENTIONS, Attend, AttentionKind
-from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.output_layer import Letters, output_layer
 from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
 from malgwi.nn.subsampling import join_frames
 
@@ -95,9 +94,10 @@ class LASConfig:
     Attributes:
         listener: The encoder.
         speller: The decoder.
-        ctc: Whether the listener also carries a CTC output (joint training and decoding;
-            Watanabe et al. 2017).
+        ctc: Whether the listener also carries a CTC output (Watanabe et al. 2017).
         composed_output: Whether syllable scores are composed of initial, medial and final.
+        output_rank: Of a composed output: products of letters in place of a vector a syllable, so
+            that unseen ones can be written (with ``--tokenizer.kind hangul_block``); None is off.
         kind: Listen, Attend and Spell.
     """
 
@@ -105,6 +105,7 @@ class LASConfig:
     speller: SpellerConfig = field(default_factory=SpellerConfig)
     ctc: bool = False
     composed_output: bool = False
+    output_rank: int | None = None
     kind: Literal["las"] = "las"
 
     @property
@@ -170,10 +171,10 @@ class ConvPair(nn.Module):
         super().__init__()
         self.time_strides, channels = config.conv_time_strides, config.conv_channels
         (first, second), (one, other) = self.time_strides, config.conv_kernels
-        padding = [(high // 2, wide // 2) for high, wide in (one, other)]
-        self.conv1 = nn.Conv2d(1, channels, one, (2, first), padding[0], bias=False)
+        pads = [(high // 2, wide // 2) for high, wide in (one, other)]
+        self.conv1 = nn.Conv2d(1, channels, one, (2, first), pads[0], bias=False)
         self.norm1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, other, (2, second), padding[1], bias=False)
+        self.conv2 = nn.Conv2d(channels, channels, other, (2, second), pads[1], bias=False)
         self.norm2 = nn.BatchNorm2d(channels)
         self.outputs = channels * (((inputs + 1) // 2 + 1) // 2)
 
@@ -204,10 +205,11 @@ class Speller(nn.Module):
         memory_units: int,
         size: int,
         config: SpellerConfig,
-        letters: Sequence[tuple[int, int, int]] | None,
+        letters: Letters | None,
+        rank: int | None = None,
     ) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.size = config, size
         self.embedding = nn.Embedding(size, config.embedding)
         fed = memory_units if config.input_feeding else 0
         kind = {"lstm": nn.LSTM, "gru": nn.GRU}[config.cell]
@@ -217,7 +219,7 @@ class Speller(nn.Module):
             config.units, memory_units, config.attention_units, config.heads
         )
         self.bottleneck = nn.Linear(config.units + memory_units, config.units)
-        self.output = ComposedOutput(config.units, size, letters)
+        self.output = output_layer(config.units, size, letters, rank)
         self.dropout = nn.Dropout(config.dropout)
 
     def start(self, rows: int, memory: Tensor) -> SpellerState:
@@ -257,8 +259,7 @@ class Speller(nn.Module):
             tokens: [B, U] the start token and the reference.
             memory: [B, S, E].
             lengths: [B] frames of memory.
-            sampling: Probability, for every single step, that the model's own sample replaces the
-                reference as input.
+            sampling: Probability, a step, that the model's own sample is fed instead.
             generator: Source of that randomness.
 
         Returns:
@@ -319,16 +320,17 @@ class LAS(AcousticModel):
         inputs: int,
         size: int,
         config: LASConfig,
-        letters: Sequence[tuple[int, int, int]] | None = None,
+        letters: Letters | None = None,
     ) -> None:
         super().__init__()
         if config.composed_output and letters is None:
             raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
-        letters = letters if config.composed_output else None
+        letters, rank = (letters if config.composed_output else None), config.output_rank
         self.config, self.size = config, size
         self.listener = Listener(inputs, config.listener)
-        self.speller = Speller(self.listener.outputs, size, config.speller, letters)
-        self.ctc = ComposedOutput(self.listener.outputs, size, letters) if config.ctc else None
+        width = self.listener.outputs
+        self.speller = Speller(width, size, config.speller, letters, rank)
+        self.ctc = output_layer(width, size, letters, rank) if config.ctc else None
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D], lengths [B] → what the listener heard."""
@@ -346,9 +348,8 @@ class LAS(AcousticModel):
     ) -> LASOutput:
         """Encode and write at once, with the attention: tokens [B, U + 1] begin with the start."""
         encoded = self.encode(features, lengths)
-        logits, attention = self.speller(
-            tokens, encoded.memory, encoded.lengths, sampling, generator
-        )
+        memory, lengths = encoded.memory, encoded.lengths
+        logits, attention = self.speller(tokens, memory, lengths, sampling, generator)
         return LASOutput(logits, attention, encoded)
 
     def write(
@@ -374,7 +375,7 @@ class LASScorer:
 
     def __init__(self, speller: Speller, memory: Tensor, keys: Tensor, mask: Tensor) -> None:
         self._speller, self._memory, self._keys, self._mask = speller, memory, keys, mask
-        self.vocabulary_size = speller.output.residual.out_features
+        self.vocabulary_size = speller.size
 
     def narrow(self, utterances: Tensor) -> "LASScorer":
         """A scorer over these utterances [b] only."""

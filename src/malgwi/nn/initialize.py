@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from malgwi.nn.clipped_recurrence import GATES, Recurrence
 from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.factored_output import FactoredOutput
 from malgwi.nn.sequence_norm import SequenceNorm
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, SequenceNorm)
@@ -55,6 +56,10 @@ def _by_layer(module: nn.Module) -> None:
             part.normal_(
                 std=part.shape[1] ** -0.5 / 2
             )  # three letters and a residual: variances add
+    elif isinstance(module, FactoredOutput):
+        for factor in module.factors:
+            # a syllable sums R products of three: their variances then add up to one
+            factor.normal_(std=factor.shape[1] ** (-1 / 6))
     elif isinstance(module, nn.LSTM | nn.GRU):
         _recurrent(module)
     elif isinstance(module, Recurrence):

@@ -8,7 +8,6 @@ Shapes: B batch, N rows (B × beams), U new tokens, P tokens before, S encoder f
 E width (of memory too), H heads, L layers.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 
 from malgwi.errors import ConfigError
 from malgwi.nn.attention import MultiHead
-from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.output_layer import Letters, output_layer
 from malgwi.nn.positions import sinusoids
 from malgwi.nn.recurrent import length_mask
 
@@ -63,6 +62,7 @@ class TransformerDecoder(nn.Module):
         size: V.
         config: Sizes.
         letters: (initial, medial, final) of every unit, for a composed output.
+        rank: Of a composed output; see `malgwi.nn.output_layer`.
     """
 
     def __init__(
@@ -70,16 +70,17 @@ class TransformerDecoder(nn.Module):
         units: int,
         size: int,
         config: TransformerDecoderConfig,
-        letters: Sequence[tuple[int, int, int]] | None = None,
+        letters: Letters | None = None,
+        rank: int | None = None,
     ) -> None:
         super().__init__()
         if units % config.heads:
             raise ConfigError(f"model.decoder.heads is {config.heads}: it must divide {units}")
-        self.config, self.units = config, units
+        self.config, self.units, self.size = config, units, size
         self.embedding = nn.Embedding(size, units)
         self.blocks = nn.ModuleList(DecoderBlock(units, config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(units)
-        self.output = ComposedOutput(units, size, letters)
+        self.output = output_layer(units, size, letters, rank)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, tokens: Tensor, memory: Tensor, lengths: Tensor) -> Tensor:
@@ -183,7 +184,7 @@ class DecoderScorer:
 
     def __init__(self, decoder: TransformerDecoder, heard: Heard) -> None:
         self._decoder, self._heard = decoder, heard
-        self.vocabulary_size = decoder.output.residual.out_features
+        self.vocabulary_size = decoder.size
 
     def narrow(self, utterances: Tensor) -> "DecoderScorer":
         """A scorer over these utterances [b] only."""

@@ -2,9 +2,10 @@
 
 contents.py is what a report says. page.py lays it out, out of kinds.py (what kind of errors),
 confusions.py (letters taken for others), breakdown.py (where the errors are), listing.py (the
-utterances), diff.py (aligned texts), charts.py (bars, curves, attention as HTML) and sound.py
-(audio inside the page). figures.py draws curves and attention as files of their own.
-The page needs nothing but itself: no network, no other file.
+utterances), diff.py (aligned texts), charts.py (bars, curves, attention as HTML),
+reliability_chart.py (whether confidence can be believed) and sound.py (audio inside the page).
+figures.py draws curves and attention as files of their own. The page needs nothing but itself: no
+network, no other file.
 """
 
 import json

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from malgwi.character_confidence import ConfidenceCheck
 from malgwi.evaluate import Size, Speed
 from malgwi.metrics.confidence import Interval
 from malgwi.metrics.error_kinds import KindCounts, error_kinds
 from malgwi.metrics.error_rate import Rates, Scores
+from malgwi.metrics.unseen import Unseen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,8 @@ class Report:
         utterances: In any order.
         curves: Lines of metrics.jsonl, if the model was trained here.
         facts: Whatever else should stand in the report: machine, date, command, checkpoint.
+        unseen: Characters that training never saw; None where it is not known what it saw.
+        confidence: How far the confidence of characters can be believed, where it was checked.
     """
 
     title: str
@@ -106,6 +110,8 @@ class Report:
     size: Size | None = None
     curves: Sequence[Mapping[str, Any]] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    unseen: Unseen | None = None
+    confidence: ConfidenceCheck | None = None
 
     def __post_init__(self) -> None:
         shown = {utterance.id for utterance in self.utterances}
@@ -135,6 +141,8 @@ class Report:
             "speed": None if self.speed is None else speed_record(self.speed),
             "size": None if self.size is None else asdict(self.size),
             "facts": self.facts,
+            "unseen_characters": None if self.unseen is None else self.unseen.to_dict(),
+            "confidence": None if self.confidence is None else self.confidence.to_dict(),
             "utterances": [u.to_dict(self.rates(u)) for u in self.utterances],
         }
         plain_record: dict[str, Any] = plain(record)

@@ -20,6 +20,7 @@ from malgwi.report.charts import clock, percent
 from malgwi.report.confusions import heat_maps
 from malgwi.report.contents import Limits, Report, Utterance, plain, speed_record
 from malgwi.report.kinds import kinds
+from malgwi.report.reliability_chart import confidence
 
 
 def render(report: Report, limits: Limits) -> str:
@@ -42,11 +43,13 @@ def render(report: Report, limits: Limits) -> str:
         cards=_cards(report),
         remark=_remark(report.utterances),
         counts=_counts(report),
+        unseen=_unseen(report),
         recording=recording,
         speakers=speakers,
         kinds=_section("What kind of mistakes", kinds(report.kinds), "kinds-of-error"),
         heat=_section("Letters taken for others", heat_maps(report.kinds.confusions), "letters"),
         confusions=by_character(report.utterances),
+        confidence=_section("Confidence", confidence(report.confidence), "columns"),
         curves=_section("Training", charts.curves(report.curves), "charts"),
         utterances=listing.utterances(report, limits),
         speaker_options=_speaker_options(report),
@@ -100,6 +103,24 @@ def _bounds(report: Report, metric: str) -> str:
         return "no interval"
     low, high = 100 * found.low, 100 * found.high
     return f"{low:.2f} – {high:.2f} ({100 * found.level:g} %, {found.units:,} {found.by}s)"
+
+
+def _unseen(report: Report) -> str:
+    """What training never saw, and how much of it was recognised all the same."""
+    found = report.unseen
+    if found is None or not found.said:
+        return ""
+    said, recognised = sum(found.said.values()), sum(found.recognised.values())
+    each = ", ".join(
+        f"{escape(ch)} {found.recognised.get(ch, 0)}/{count}"
+        for ch, count in list(found.said.items())[:30]
+    )
+    more = f", and {len(found.said) - 30} more" if len(found.said) > 30 else ""
+    return (
+        f'<p class="note">Of {said:,} characters that training never saw '
+        f"({100 * said / found.characters:.2f} % of all), {recognised:,} were recognised: "
+        f"{each}{more}.</p>"
+    )
 
 
 def _remark(utterances: Sequence[Utterance]) -> str:

@@ -29,6 +29,7 @@ TOKENIZERS: dict[str, str] = {
     "syllable": "malgwi.tokenizers.syllable:SyllableTokenizer",
     "jamo": "malgwi.tokenizers.jamo:JamoTokenizer",
     "subword": "malgwi.tokenizers.subword:SubwordTokenizer",
+    "hangul_block": "malgwi.tokenizers.hangul_block:HangulBlockTokenizer",
     "label_table": "malgwi.tokenizers.label_table:LabelTable",
 }
 

@@ -1,0 +1,114 @@
+"""Shallow fusion: several language models and a bonus a token, added up as one LanguageModel.
+
+A beam search knows one scorer beside the acoustic model and adds what it says:
+
+    Σ weight · log P_model(token | text) + bonus for every token but the end
+
+A negative weight takes a model's opinion away again. With a model of the training transcripts
+that is density ratio fusion: an attention model has learned what its transcripts say, and a text
+of another kind should not be judged by that.
+
+The surprising choice: the sum is a LanguageModel itself, so that no search has to count models.
+
+Papers: Gulcehre et al. 2015 (arXiv 1503.03535) shallow fusion; Hannun et al. 2014 (1412.5567) the
+bonus; McDermott, Sak & Variani 2019 (2002.11268) density ratio.
+
+Shapes: N rows, V vocabulary.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from malgwi.errors import ConfigError
+from malgwi.types import BonusModel, LanguageModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusionConfig:
+    """How much a language model has to say.
+
+    Attributes:
+        lm_weight: λ, by which its log-probability counts; 0 leaves it out.
+        source_weight: By which the log-probability of a language model of the training
+            transcripts counts against (density ratio); attention models gain by it.
+        insertion_bonus: β, added for each token written. A language model prefers short texts;
+            this makes up for it. It counts only where a language model or hot-words are given.
+    """
+
+    lm_weight: float = 0.3
+    source_weight: float = 0.1
+    insertion_bonus: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("lm_weight", "source_weight", "insertion_bonus"):
+            if not math.isfinite(getattr(self, name)):
+                raise ConfigError(f"fusion: {name} is {getattr(self, name)}, want a finite number")
+
+
+class Fusion:
+    """A weighted sum of language models; a LanguageModel (and BonusModel) itself.
+
+    What a model rules out (−inf) stays ruled out, under a negative weight too. Parts of weight 0
+    are not asked.
+
+    Args:
+        parts: Models over one vocabulary, each with its weight.
+        end_id: The token that earns no bonus.
+        insertion_bonus: Added for every other token.
+
+    Raises:
+        ConfigError: No model, vocabularies of two sizes, or a weight that is not finite.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[tuple[LanguageModel, float]],
+        *,
+        end_id: int,
+        insertion_bonus: float = 0.0,
+    ) -> None:
+        sizes = sorted({model.vocabulary_size for model, _ in parts})
+        if len(sizes) != 1:
+            raise ConfigError(
+                f"fusion: models over vocabularies of {sizes} tokens: give one or more models, "
+                "bound to the recogniser's own tokenizer"
+            )
+        if not all(math.isfinite(weight) for _, weight in parts):
+            raise ConfigError(f"fusion: weights {[w for _, w in parts]} must be finite")
+        self.vocabulary_size = sizes[0]
+        self._parts = tuple((model, float(weight)) for model, weight in parts if weight)
+        self._end_id, self._bonus = end_id, insertion_bonus
+        self.ceiling = max(0.0, insertion_bonus) + sum(_ceiling(*part) for part in self._parts)
+
+    def start(self, rows: int) -> tuple[Any, ...]:
+        """The number of rows and each model's state at the beginning of a text."""
+        return (rows, *(model.start(rows) for model, _ in self._parts))
+
+    def score(self, state: tuple[Any, ...]) -> Tensor:
+        """The weighted sum for every token: [N, V] float32."""
+        total = torch.full((state[0], self.vocabulary_size), self._bonus)
+        total[:, self._end_id] = 0.0
+        for (model, weight), part in zip(self._parts, state[1:], strict=True):
+            scores = model.score(part)
+            weighted = scores * weight
+            if weight < 0:
+                weighted = weighted.masked_fill(scores.isneginf(), -torch.inf)
+            total = total.to(scores.device) + weighted
+        return total
+
+    def advance(self, state: tuple[Any, ...], rows: Tensor, tokens: Tensor) -> tuple[Any, ...]:
+        """Each model's state, advanced."""
+        parts = zip(self._parts, state[1:], strict=True)
+        return (len(rows), *(model.advance(part, rows, tokens) for (model, _), part in parts))
+
+
+def _ceiling(model: LanguageModel, weight: float) -> float:
+    """The most that a model of this weight can add at one token."""
+    if weight < 0:
+        return math.inf
+    return weight * model.ceiling if isinstance(model, BonusModel) else 0.0

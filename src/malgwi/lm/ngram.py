@@ -1,0 +1,258 @@
+"""An n-gram model as a trie in flat arrays, and bound to a recogniser's tokenizer.
+
+Level k holds the n-grams of k words, ascending word by word; the children of n-gram i are the
+entries ``children[i] : children[i + 1]`` of level k + 1, their words ascending. A look-up is a
+binary search, done for all rows of a beam at once in numpy. Probabilities are kept as ARPA writes
+them, in base 10; what a search sees is natural.
+
+The state of a search is, for each row, the trie's node for every length of what stands before:
+going on by a word is then one look-up a length, and no backoff links are needed.
+
+Source of the format: Heafield, "KenLM", WMT 2011, §3.2 (the trie); Katz, 1987 (backoff).
+
+Shapes: N rows, K order, W words of the model, V vocabulary of the tokenizer.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from malgwi.errors import ConfigError, DataError
+from malgwi.lm.units import (
+    END,
+    SPACE,
+    SPACE_ALIASES,
+    START,
+    UNKNOWN,
+    TextSettings,
+    differences,
+    unit_texts,
+)
+from malgwi.text.normalize import NormalizerConfig
+from malgwi.types import Tokenizer
+
+Nodes = NDArray[np.int64]
+LN10 = float(np.log(10.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """The n-grams of one order. The highest order has neither backoff weights nor children."""
+
+    words: NDArray[Any]  # [n] the last word of each
+    log10: NDArray[np.float32]  # [n] log10 P(last word | those before)
+    backoff: NDArray[np.float32] | None = None  # [n] log10 of the weight of the shorter context
+    children: NDArray[Any] | None = None  # [n + 1] places in the next level
+
+    def parents(self) -> Nodes:
+        """For each n-gram of the next level where it hangs here, ascending."""
+        if self.children is None:
+            return np.zeros(0, np.int64)
+        places = self.children.astype(np.int64)
+        return np.repeat(np.arange(len(self.words)), places[1:] - places[:-1])
+
+
+class NgramModel:
+    """P(word | up to K − 1 words before), by look-up and backoff.
+
+    Args:
+        words: The vocabulary, ``<unk>``, ``<s>`` and ``</s>`` among it; level 1 holds exactly
+            these, in this order.
+        levels: Orders 1 … K.
+        settings: How the text was cut that this was trained on; None for a model from elsewhere.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        levels: Sequence[Level],
+        settings: TextSettings | None = None,
+    ) -> None:
+        self.words = tuple(words)
+        self.levels = tuple(levels)
+        self.settings = settings
+        self.ids = {word: number for number, word in enumerate(self.words)}
+        for word in (UNKNOWN, START, END):
+            if word not in self.ids:
+                raise DataError(f"the language model has no word {word}: it cannot be used")
+
+    @property
+    def order(self) -> int:
+        """K, the longest n-gram."""
+        return len(self.levels)
+
+    def id_of(self, word: str) -> int:
+        """The word's number, or that of ``<unk>``."""
+        return self.ids.get(word, self.ids[UNKNOWN])
+
+    def child(self, order: int, nodes: Nodes, words: NDArray[np.int64]) -> Nodes:
+        """Where "n-gram + word" stands in level ``order``; −1 where it does not.
+
+        Args:
+            order: Of the n-grams looked for, 2 … K.
+            nodes: [N] places in level ``order − 1``; −1 has no children.
+            words: [N] word ids.
+        """
+        children, entries = self.levels[order - 2].children, self.levels[order - 1].words
+        if children is None or not len(entries):
+            return np.full(len(nodes), -1, np.int64)
+        exists = nodes >= 0
+        low = np.where(exists, children[nodes], 0).astype(np.int64)
+        end = np.where(exists, children[np.where(exists, nodes + 1, 0)], 0).astype(np.int64)
+        high, last = end, len(entries) - 1
+        while (low < high).any():
+            open_, middle = low < high, (low + high) // 2
+            less = entries[np.minimum(middle, last)] < words
+            low, high = (
+                np.where(open_ & less, middle + 1, low),
+                np.where(open_ & ~less, middle, high),
+            )
+        found = (low < end) & (entries[np.minimum(low, last)] == words)
+        return np.where(found, low, -1)
+
+    def start_nodes(self, rows: int) -> Nodes:
+        """[rows, max(K − 1, 1)]: column k is the node of the last k + 1 words; here ``<s>``."""
+        nodes = np.full((rows, max(self.order - 1, 1)), -1, np.int64)
+        nodes[:, 0] = self.ids[START]
+        return nodes
+
+    def next_nodes(self, nodes: Nodes, words: NDArray[np.int64]) -> Nodes:
+        """The nodes after one more word a row."""
+        after = np.full_like(nodes, -1)
+        after[:, 0] = words
+        for order in range(2, nodes.shape[1] + 1):
+            after[:, order - 1] = self.child(order, nodes[:, order - 2], words)
+        return after
+
+    def log10_probs(self, text: NDArray[np.int64]) -> NDArray[np.float64]:
+        """log10 P of each word given those before it, a whole text at once.
+
+        Args:
+            text: [n] word ids of sentences one after the other, each ``<s>`` … ``</s>``. No
+                n-gram holds both ``</s>`` and ``<s>``, so none reaches into another sentence.
+        """
+        nodes: Nodes = text
+        result = self.levels[0].log10[text].astype(np.float64)
+        for order in range(2, self.order + 1):
+            backoff = self.levels[order - 2].backoff
+            before = np.concatenate([[-1], nodes[:-1]])
+            nodes = self.child(order, before, text)
+            if backoff is not None and len(backoff):
+                result += np.where(before >= 0, backoff[before], 0.0)
+            if len(self.levels[order - 1].log10):
+                result = np.where(nodes >= 0, self.levels[order - 1].log10[nodes], result)
+        return result
+
+    def log10_prob(self, context: Sequence[str], word: str) -> float:
+        """log10 P(word | context) of one word; what is unknown counts as ``<unk>``.
+
+        The context begins wherever it begins: put ``<s>`` first for the beginning of a sentence.
+        """
+        text = np.array([self.id_of(unit) for unit in [*context, word]])
+        return float(self.log10_probs(text)[-1])
+
+    def dense(self, nodes: Sequence[int]) -> NDArray[np.float32]:
+        """ln P(word | context) of every word, [W] float32.
+
+        Args:
+            nodes: One row of the state: the context's node of each length, or −1.
+        """
+        scores = self.levels[0].log10.astype(np.float32)
+        for length, node in enumerate(nodes, start=1):
+            level = self.levels[length - 1]
+            if node < 0 or level.backoff is None or level.children is None:
+                continue
+            scores = scores + level.backoff[node]
+            own = slice(int(level.children[node]), int(level.children[node + 1]))
+            scores[self.levels[length].words[own]] = self.levels[length].log10[own]
+        return scores * np.float32(LN10)
+
+    def bind(
+        self,
+        tokenizer: Tokenizer,
+        text: NormalizerConfig | None = None,
+        *,
+        strict: bool = True,
+        cache_bytes: int = 1 << 26,
+    ) -> "BoundNgram":
+        """This model over a tokenizer's ids, as a beam search asks.
+
+        Args:
+            tokenizer: Of the recogniser.
+            text: The recogniser's normaliser, if known.
+            strict: Refuse a model whose text was cut in another way than the recogniser's.
+            cache_bytes: For scores of contexts seen lately.
+
+        Raises:
+            ConfigError: Text was cut otherwise, or not one of the tokenizer's units is known.
+        """
+        found = differences(self.settings, tokenizer, text) if self.settings else []
+        if found and strict:
+            raise ConfigError(
+                "this language model does not fit the recogniser: "
+                + "; ".join(found)
+                + ". Train one that does with  malgwi lm TEXT... --tokenizer RUN/tokenizer.json"
+            )
+        return BoundNgram(self, tokenizer, cache_bytes)
+
+
+class BoundNgram:
+    """`malgwi.types.LanguageModel` over one tokenizer. Units the model lacks are ``<unk>``.
+
+    Args:
+        model: The n-gram model.
+        tokenizer: Whose ids the rows of a search speak.
+        cache_bytes: For scores of contexts seen lately, least recently used out first.
+    """
+
+    def __init__(self, model: NgramModel, tokenizer: Tokenizer, cache_bytes: int) -> None:
+        self.model = model
+        self.vocabulary_size = tokenizer.size
+        self.word_of = _word_ids(model, tokenizer)  # [V]
+        self.capacity = max(cache_bytes // (4 * self.vocabulary_size), 1)
+        self._cache: OrderedDict[bytes, Tensor] = OrderedDict()
+
+    def start(self, rows: int) -> Nodes:
+        """The state at the beginning of a text: [N, K − 1] trie nodes."""
+        return self.model.start_nodes(rows)
+
+    def score(self, state: Nodes) -> Tensor:
+        """ln P(token | what stands before), [N, V] float32 on the CPU."""
+        return torch.stack([self._row(nodes) for nodes in state])
+
+    def advance(self, state: Nodes, rows: Tensor, tokens: Tensor) -> Nodes:
+        """The state whose row i is row ``rows[i]`` followed by ``tokens[i]``."""
+        words = self.word_of[tokens.cpu().numpy()]
+        return self.model.next_nodes(state[rows.cpu().numpy()], words)
+
+    def _row(self, nodes: Nodes) -> Tensor:
+        key = nodes.tobytes()
+        row = self._cache.get(key)
+        if row is None:
+            row = torch.from_numpy(self.model.dense(nodes.tolist())[self.word_of])
+            self._cache[key] = row
+            if len(self._cache) > self.capacity:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(key)
+        return row
+
+
+def _word_ids(model: NgramModel, tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """For each token id the model's word."""
+    texts = unit_texts(tokenizer)
+    space = next((name for name in SPACE_ALIASES if name in model.ids), SPACE)
+    texts = [space if text == SPACE else text for text in texts]
+    known = sum(text in model.ids for text in texts if text not in (UNKNOWN, START, END))
+    if not known:
+        raise ConfigError(
+            f"the language model knows none of the tokenizer's {tokenizer.size} units; its words "
+            f"are such as {' '.join(model.words[3:9])}: train one on the recogniser's units"
+        )
+    return np.array([model.id_of(text) for text in texts], np.int64)

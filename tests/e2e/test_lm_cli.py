@@ -1,0 +1,128 @@
+"""`malgwi lm` from text to model, in every form."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from malgwi import lm, tokenizers
+from malgwi.cli import main
+from malgwi.text.normalize import NormalizerConfig
+from malgwi.tokenizers import TokenizerConfig
+
+LINES = [
+    "네, 알겠습니다!",
+    "다시 한 번 말씀해 주세요",
+    "주문 번호가 3번이에요?",
+    "...",
+    "번호를 다시 한 번",
+] * 13
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(LINES) + "\n", encoding="utf-8")
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *args: object) -> str:
+    main(["lm", *map(str, args)])
+    return capsys.readouterr().out
+
+
+def fails(capsys: pytest.CaptureFixture[str], *args: object) -> str:
+    with pytest.raises(SystemExit) as error:
+        main(["lm", *map(str, args)])
+    assert error.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_text_to_arpa_to_binary_and_the_same_perplexity(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arpa, small = tmp_path / "model.arpa.gz", tmp_path / "model.lm"
+    said = run(capsys, text, "--out", arpa, "--order", 3, "--eval", text)
+    assert "3-grams" in said
+    assert "0 unknown" in said
+    judged = said.splitlines()[-1]
+    run(capsys, arpa, "--out", small)
+    assert run(capsys, small, "--eval", text).splitlines()[-1] == judged
+    direct = tmp_path / "direct.lm"
+    run(capsys, text, "--out", direct, "--order", 3)
+    model = lm.load(direct)
+    tokenizer = tokenizers.train(["네 알겠습니다"])
+    state = model.bind(tokenizer, NormalizerConfig()).start(1)
+    assert model.bind(tokenizer).score(state).shape == (1, tokenizer.size)
+
+
+def test_a_tokenizer_decides_units_and_spaces(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokenizer = tokenizers.train(LINES, TokenizerConfig(kind="subword", spaces=True, vocab_size=50))
+    record = tmp_path / "tokenizer.json"
+    record.write_text(json.dumps(tokenizer.to_dict()), encoding="utf-8")
+    packed = tmp_path / "text.txt.gz"
+    packed.write_bytes(gzip.compress(text.read_bytes()))
+    out = tmp_path / "model.lm"
+    run(capsys, packed, "--out", out, "--tokenizer", record, "--prune", 0, 1, "--quantize")
+    model = lm.load(out)
+    assert (model.settings.units, model.settings.spaces) == ("subword", True)
+    assert model.bind(tokenizer).vocabulary_size == tokenizer.size
+    assert "--tokenizer" in fails(capsys, out, "--eval", text)  # pieces cannot be cut without
+
+
+def test_entropy_pruning_makes_a_smaller_model(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = []
+    for name, options in (("whole.lm", ()), ("small.lm", ("--entropy", "0.01"))):
+        run(capsys, text, "--out", tmp_path / name, *options)
+        sizes.append((tmp_path / name).stat().st_size)
+    assert sizes[1] < sizes[0]
+
+
+def test_an_lstm_is_trained_written_and_judged(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "small.safetensors"
+    sizes = ("--embedding", 8, "--width", 8, "--output", "composed", "--units", "jamo")
+    said = run(capsys, text, "--out", out, "--kind", "lstm", "--epochs", 2, *sizes, "--eval", text)
+    assert "all epochs done" in said
+    assert run(capsys, out, "--eval", text).splitlines()[-1] == said.splitlines()[-1]
+    model = lm.load(out)
+    assert isinstance(model.score(model.start(1)), torch.Tensor)
+    assert "cannot be converted" in fails(capsys, out, "--out", tmp_path / "other.lm")
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("TEXT",), "--out"),
+        (("TEXT", "--out", "model.txt"), ".lm or .arpa"),
+        (("TEXT", "--out", "model.lm", "--kind", "lstm"), ".safetensors"),
+        (("TEXT", "absent.lm", "--out", "model.lm"), "alone"),
+        (("absent.txt", "--out", "model.lm"), "no text file absent.txt"),
+        (("absent.lm", "--out", "model.arpa"), "no language model absent.lm"),
+        (("TEXT", "--out", "model.lm", "--units", "subword"), "--tokenizer"),
+        (("TEXT", "--out", "model.lm", "--memory", "much"), "500M"),
+        (("TEXT", "--out", "model.arpa", "--quantize"), ".lm"),
+        (("TEXT", "--out", "model.lm", "--normalize", "casing=lower"), "case"),
+        (("TEXT", "--out", "model.lm", "--prune", "2", "1"), "--prune 2 1"),
+    ],
+)
+def test_errors_are_named(
+    args: tuple[str, ...], says: str, text: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert says in fails(capsys, *(str(text) if word == "TEXT" else word for word in args))
+    assert not list(tmp_path.glob("model.*"))
+
+
+def test_text_that_is_not_utf8_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cp949.txt"
+    path.write_bytes("말귀".encode("cp949"))
+    assert "not UTF-8" in fails(capsys, path, "--out", tmp_path / "model.lm")
