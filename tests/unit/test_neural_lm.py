@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy_language_model import check_language_model
 
 from malgwi import lm
 from malgwi.errors import CheckpointError, ConfigError, DataError
@@ -43,6 +44,12 @@ def test_steps_of_a_search_add_up_to_the_probability_of_the_text(
         assert -total / (len(ids) + 1) == pytest.approx(nats_per_token(model, [ids]), rel=1e-4)
     mean = sum(nats_per_token(model, [ids]) * (len(ids) + 1) for ids in texts)
     assert nats_per_token(model, texts) == pytest.approx(mean / sum(len(t) + 1 for t in texts))
+
+
+@torch.no_grad()
+def test_a_frame_by_frame_search_can_hold_a_row() -> None:
+    model = made()
+    check_language_model(model, model.tokenizer.encode("가나다"))
 
 
 def test_rows_are_chosen() -> None:

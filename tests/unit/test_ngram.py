@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_language_model import check_language_model
 
 from malgwi.errors import CheckpointError, ConfigError, DataError
 from malgwi.lm.arpa import read_arpa, write_arpa
@@ -90,6 +91,11 @@ def test_rows_are_chosen_and_states_are_never_changed() -> None:
     assert torch.equal(bound.score(swapped)[1], bound.score(alone)[0])
     assert not torch.equal(bound.score(swapped)[0], bound.score(swapped)[1])
     assert torch.equal(bound.score(one), before)
+
+
+def test_a_frame_by_frame_search_can_hold_a_row() -> None:
+    model, tokenizer = model_of("syllable")
+    check_language_model(model.bind(tokenizer), tokenizer.encode("네주문번호가"))
 
 
 def test_a_small_cache_gives_the_same_scores() -> None:

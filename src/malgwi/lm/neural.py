@@ -131,8 +131,14 @@ class LstmModel(nn.Module):
         return state.log_probs
 
     def advance(self, state: LstmState, rows: Tensor, tokens: Tensor) -> LstmState:
-        """The state whose row i is row ``rows[i]`` followed by ``tokens[i]``."""
-        return self._after(tokens, state.hidden[:, rows], state.cell[:, rows])
+        """The state whose row i is row ``rows[i]`` followed by ``tokens[i]``, if not negative."""
+        grown = (tokens >= 0).nonzero()[:, 0]
+        log_probs, hidden, cell = state.log_probs[rows], state.hidden[:, rows], state.cell[:, rows]
+        if len(grown):
+            after = self._after(tokens[grown], hidden[:, grown], cell[:, grown])
+            log_probs[grown] = after.log_probs
+            hidden[:, grown], cell[:, grown] = after.hidden, after.cell
+        return LstmState(log_probs, hidden, cell)
 
     def bind(
         self, tokenizer: Tokenizer, text: NormalizerConfig | None = None, *, strict: bool = True

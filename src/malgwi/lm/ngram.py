@@ -227,9 +227,12 @@ class BoundNgram:
         return torch.stack([self._row(nodes) for nodes in state])
 
     def advance(self, state: Nodes, rows: Tensor, tokens: Tensor) -> Nodes:
-        """The state whose row i is row ``rows[i]`` followed by ``tokens[i]``."""
-        words = self.word_of[tokens.cpu().numpy()]
-        return self.model.next_nodes(state[rows.cpu().numpy()], words)
+        """The state whose row i is row ``rows[i]`` followed by ``tokens[i]``, if not negative."""
+        after: Nodes = state[rows.cpu().numpy()]
+        ids = tokens.cpu().numpy()
+        grown = ids >= 0
+        after[grown] = self.model.next_nodes(after[grown], self.word_of[ids[grown]])
+        return after
 
     def _row(self, nodes: Nodes) -> Tensor:
         key = nodes.tobytes()

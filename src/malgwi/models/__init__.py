@@ -4,7 +4,12 @@ from typing import Any
 
 from malgwi.registry import resolve
 
-MODELS = {"las": "malgwi.models.las:LAS"}
+MODELS = {
+    "las": "malgwi.models.las:LAS",
+    "deep_speech": "malgwi.models.deep_speech:DeepSpeech",
+    "deep_speech2": "malgwi.models.deep_speech2:DeepSpeech2",
+    "conformer": "malgwi.models.conformer:Conformer",
+}
 
 
 def model_class(name: str) -> Any:

@@ -20,6 +20,7 @@ from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.attention import ATTENTIONS, Attend, AttentionKind
 from malgwi.nn.output_layer import Letters, output_layer
 from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
+from malgwi.nn.subsampling import join_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class ListenerConfig:
             neighbouring frames are joined once, at the start (cheap: no layer sees full rate).
         stack: Frames joined by ``stack``.
         conv_channels: Channels of both convolutions.
+        conv_kernels: Their sizes, frequency × time; odd. LAS-d-w (arXiv 1904.08779) has 3 × 3.
         conv_time_strides: Their strides in time; in frequency both are 2.
         cell: Recurrent cell.
         layers: Recurrent layers.
@@ -46,6 +48,7 @@ class ListenerConfig:
     front: Literal["pyramid", "conv", "stack"] = "pyramid"
     stack: int = 8
     conv_channels: int = 32
+    conv_kernels: tuple[tuple[int, int], tuple[int, int]] = ((41, 11), (21, 11))
     conv_time_strides: tuple[int, int] = (2, 1)
     cell: Cell = "lstm"
     layers: int = 4
@@ -91,12 +94,10 @@ class LASConfig:
     Attributes:
         listener: The encoder.
         speller: The decoder.
-        ctc: Whether the listener also carries a CTC output (joint training and decoding;
-            Watanabe et al. 2017).
+        ctc: Whether the listener also carries a CTC output (Watanabe et al. 2017).
         composed_output: Whether syllable scores are composed of initial, medial and final.
-        output_rank: Of a composed output. None leaves every syllable a vector of its own beside
-            its letters'; a number allows only so many products of letters, so that syllables which
-            training never saw can be written (with ``--tokenizer.kind hangul_block``).
+        output_rank: Of a composed output: products of letters in place of a vector a syllable, so
+            that unseen ones can be written (with ``--tokenizer.kind hangul_block``); None is off.
         kind: Listen, Attend and Spell.
     """
 
@@ -128,7 +129,7 @@ class Listener(nn.Module):
         super().__init__()
         self.config = config
         if config.front == "conv":
-            self.conv = ConvPair(inputs, config.conv_channels, config.conv_time_strides)
+            self.conv = ConvPair(inputs, config)
             width = self.conv.outputs
         else:
             width = inputs * (config.stack if config.front == "stack" else 1)
@@ -164,15 +165,16 @@ class Listener(nn.Module):
 
 
 class ConvPair(nn.Module):
-    """Convolutions 41 × 11 and 21 × 11 (frequency × time), each BatchNorm and Hardtanh(0, 20)."""
+    """Two convolutions over frequency × time, each BatchNorm and Hardtanh(0, 20)."""
 
-    def __init__(self, inputs: int, channels: int, time_strides: tuple[int, int]) -> None:
+    def __init__(self, inputs: int, config: ListenerConfig) -> None:
         super().__init__()
-        self.time_strides = time_strides
-        first, second = time_strides
-        self.conv1 = nn.Conv2d(1, channels, (41, 11), (2, first), (20, 5), bias=False)
+        self.time_strides, channels = config.conv_time_strides, config.conv_channels
+        (first, second), (one, other) = self.time_strides, config.conv_kernels
+        pads = [(high // 2, wide // 2) for high, wide in (one, other)]
+        self.conv1 = nn.Conv2d(1, channels, one, (2, first), pads[0], bias=False)
         self.norm1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, (21, 11), (2, second), (10, 5), bias=False)
+        self.conv2 = nn.Conv2d(channels, channels, other, (2, second), pads[1], bias=False)
         self.norm2 = nn.BatchNorm2d(channels)
         self.outputs = channels * (((inputs + 1) // 2 + 1) // 2)
 
@@ -185,18 +187,6 @@ class ConvPair(nn.Module):
             lengths = (lengths + stride - 1) // stride
             x = x * length_mask(lengths, x.shape[3])[:, None, None, :]
         return x.flatten(1, 2).transpose(1, 2), lengths
-
-
-def join_frames(x: Tensor, lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Join ``count`` neighbouring frames: [B, T, D] → [B, ⌈T/count⌉, count·D]; the last is padded.
-
-    >>> x, n = join_frames(torch.arange(3.0).view(1, 3, 1), torch.tensor([3]), 2)
-    >>> x.tolist(), n.tolist()
-    ([[[0.0, 1.0], [2.0, 0.0]]], [2])
-    """
-    batch, frames, width = x.shape
-    x = F.pad(x, (0, 0, 0, -frames % count))
-    return x.reshape(batch, -1, width * count), (lengths + count - 1) // count
 
 
 class SpellerState(NamedTuple):
@@ -269,8 +259,7 @@ class Speller(nn.Module):
             tokens: [B, U] the start token and the reference.
             memory: [B, S, E].
             lengths: [B] frames of memory.
-            sampling: Probability, for every single step, that the model's own sample replaces the
-                reference as input.
+            sampling: Probability, a step, that the model's own sample is fed instead.
             generator: Source of that randomness.
 
         Returns:
@@ -359,9 +348,8 @@ class LAS(AcousticModel):
     ) -> LASOutput:
         """Encode and write at once, with the attention: tokens [B, U + 1] begin with the start."""
         encoded = self.encode(features, lengths)
-        logits, attention = self.speller(
-            tokens, encoded.memory, encoded.lengths, sampling, generator
-        )
+        memory, lengths = encoded.memory, encoded.lengths
+        logits, attention = self.speller(tokens, memory, lengths, sampling, generator)
         return LASOutput(logits, attention, encoded)
 
     def write(
