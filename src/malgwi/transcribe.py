@@ -20,10 +20,13 @@ from torch.nn.utils.rnn import pad_sequence
 from malgwi.audio import RawFormat
 from malgwi.decoders.attention_beam import BeamConfig, beam_search
 from malgwi.decoders.greedy import attention_greedy, ctc_greedy
+from malgwi.decoders.transducer import transducer_beam, transducer_greedy
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
-from malgwi.nn.acoustic_model import AcousticModel, Encoded
+from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.types import Hypothesis, Tokenizer
+
+Method = Literal["beam", "attention", "ctc", "transducer", "transducer_beam"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +35,18 @@ class DecodingConfig:
 
     Attributes:
         method: ``beam`` (joint where ``beam.ctc_weight`` > 0), ``attention`` (greedy) or ``ctc``
-            (greedy, needs a model with a CTC output).
-        beam: The beam search; its length bounds hold for greedy attention too.
+            (greedy, needs a model with a CTC output); of a transducer ``transducer_beam`` or
+            ``transducer`` (greedy).
+        beam: The beam search; its length bounds hold for greedy attention too. A transducer's has
+            its width and n-best from here, and nothing else.
+        symbols_per_frame: Most units that a transducer may write at one encoder frame.
         max_batch_s: Seconds of audio decoded at once, padding included.
         max_segment_s: Longer audio is cut at quiet points into pieces of at most this.
     """
 
-    method: Literal["beam", "attention", "ctc"] = "beam"
+    method: Method = "beam"
     beam: BeamConfig = field(default_factory=BeamConfig)
+    symbols_per_frame: int = 4
     max_batch_s: float = 60.0
     max_segment_s: float = 20.0
 
@@ -49,6 +56,10 @@ class DecodingConfig:
                 f"decoding: max_segment_s={self.max_segment_s} must be 1 or more, "
                 f"max_batch_s={self.max_batch_s} positive"
             )
+        if self.symbols_per_frame < 1:
+            raise ConfigError(
+                f"decoding: symbols_per_frame={self.symbols_per_frame} must be 1 or more"
+            )
 
     @property
     def wants_ctc(self) -> bool:
@@ -56,9 +67,11 @@ class DecodingConfig:
         return self.method == "ctc" or (self.method == "beam" and self.beam.ctc_weight > 0)
 
     @property
-    def wants_writer(self) -> bool:
-        """Whether the model must have a head that writes unit by unit."""
-        return self.method in ("beam", "attention")
+    def writer(self) -> Writer | None:
+        """The head that the model must have, if it must have one that writes unit by unit."""
+        if self.method in ("transducer", "transducer_beam"):
+            return "transducer"
+        return None if self.method == "ctc" else "attention"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +174,9 @@ class Recogniser:
         if config.method == "ctc" and encoded.ctc_log_probs is not None:
             paths = ctc_greedy(encoded.ctc_log_probs, encoded.lengths, blank_id=tokenizer.blank_id)
             return [[best] for best in paths]
-        if self.model.config.writer is None:
-            raise ConfigError("the model has a CTC output alone: decode with method ctc")
+        check_method(config, self.model.config.writer, "decoding")
+        if config.writer == "transducer":
+            return self._search_transducer(encoded)
         scorer, limits = self.model.scorer(encoded), config.beam.max_lengths(seconds)
         limits = limits.to(encoded.lengths.device)
         if config.method == "attention":
@@ -185,6 +199,47 @@ class Recogniser:
             ctc_log_probs=encoded.ctc_log_probs if config.wants_ctc else None,
             blank_id=tokenizer.blank_id,
         )
+
+    def _search_transducer(self, encoded: Encoded) -> list[list[Hypothesis]]:
+        config, tokenizer = self.decoding, self.tokenizer
+        scorer = self.model.transducer(encoded)
+        if config.method == "transducer":
+            greedy = transducer_greedy(
+                scorer,
+                start_id=tokenizer.start_id,
+                end_id=tokenizer.end_id,
+                blank_id=tokenizer.blank_id,
+                encoder_lengths=encoded.lengths,
+                symbols_per_frame=config.symbols_per_frame,
+            )
+            return [[best] for best in greedy]
+        return transducer_beam(
+            scorer,
+            start_id=tokenizer.start_id,
+            end_id=tokenizer.end_id,
+            blank_id=tokenizer.blank_id,
+            encoder_lengths=encoded.lengths,
+            config=config.beam,
+            symbols_per_frame=config.symbols_per_frame,
+        )
+
+
+def check_method(decoding: DecodingConfig, writer: Writer | None, where: str) -> None:
+    """Refuse a search for another head than the model's.
+
+    Raises:
+        ConfigError: It names the methods that would do.
+    """
+    if decoding.writer in (None, writer):
+        return
+    has, instead = {
+        None: ("a CTC output alone", "ctc"),
+        "attention": ("an attention head", "beam or attention"),
+        "transducer": ("a transducer", "transducer_beam or transducer"),
+    }[writer]
+    raise ConfigError(
+        f"{where}.method is {decoding.method}, but the model has {has}: set it to {instead}"
+    )
 
 
 def segment_bounds(

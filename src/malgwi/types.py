@@ -72,6 +72,29 @@ class NarrowingScorer(StepScorer, Protocol):
         """
 
 
+class TransducerScorer(Protocol):
+    """A transducer as a search sees it: one encoded batch, any row at any frame.
+
+    ``state`` is what the prediction network remembers; opaque and immutable. Row order is
+    utterance-major: of N rows for B utterances, row n belongs to utterance n // (N / B).
+    """
+
+    vocabulary_size: int
+
+    def start(self, beams: int, token: int) -> Any:
+        """The state after the start token, for B × ``beams`` rows."""
+
+    def score(self, state: Any, frames: Tensor) -> Tensor:
+        """log P(token or blank) of each row at encoder frame ``frames`` [N]: [N, V] float32."""
+
+    def advance(self, state: Any, rows: Tensor, tokens: Tensor) -> Any:
+        """The state whose row i is row ``rows[i]`` of ``state`` followed by ``tokens[i]``.
+
+        A negative token adds nothing: its row is only copied. ``rows`` may be more or fewer than
+        the state has, as many for every utterance, and never cross utterances.
+        """
+
+
 class LanguageModel(Protocol):
     """What comes next in a text, as a beam search asks: one step at a time, many rows at once.
 
@@ -92,7 +115,11 @@ class LanguageModel(Protocol):
         """
 
     def advance(self, state: Any, rows: Tensor, tokens: Tensor) -> Any:
-        """The state whose row i is row ``rows[i]`` of ``state`` followed by ``tokens[i]``."""
+        """The state whose row i is row ``rows[i]`` of ``state`` followed by ``tokens[i]``.
+
+        A negative token adds nothing: its row is only copied. Where a search goes frame by frame,
+        some hypotheses grow at a frame and others do not.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +128,8 @@ class Hypothesis:
 
     ``tokens`` excludes start and end. ``score`` is what hypotheses compete by; ``log_prob`` is
     the plain sum of the attention model's log-probabilities, the end token included if ``ended``.
+    ``lm_score`` is what language models and hot-words added to it, weights applied.
+    ``frames`` are the encoder frames at which a transducer wrote the tokens.
     ``finished_at`` counts the hypotheses of its utterance that left the beam before it.
     """
 
@@ -109,5 +138,7 @@ class Hypothesis:
     log_prob: float
     ended: bool
     ctc_log_prob: float | None = None
+    lm_score: float | None = None
+    frames: tuple[int, ...] | None = None
     attention: Tensor | None = None  # [U (+1 if ended), T]
     finished_at: int | None = None

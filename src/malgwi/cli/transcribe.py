@@ -14,7 +14,7 @@ from malgwi.checkpoint import write_bytes
 from malgwi.errors import AudioError, ConfigError
 from malgwi.run import load_recogniser
 from malgwi.text.written_numbers import write_numbers
-from malgwi.transcribe import DecodingConfig, Recogniser, Recognition
+from malgwi.transcribe import DecodingConfig, Method, Recogniser, Recognition
 
 
 def main(
@@ -25,7 +25,7 @@ def main(
     format: Literal["txt", "json"] = "txt",
     out: Path | None = None,
     digits: Literal["keep", "written"] = "keep",
-    method: Literal["beam", "attention", "ctc"] | None = None,
+    method: Method | None = None,
     beams: int | None = None,
     nbest: int | None = None,
     raw_rate: int | None = None,

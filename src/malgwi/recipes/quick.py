@@ -8,10 +8,25 @@ from malgwi.config import RunConfig
 from malgwi.decoders.attention_beam import BeamConfig
 from malgwi.features import FrontEndConfig, preset
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
+from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
 from malgwi.trainer import TrainerConfig
 from malgwi.transcribe import DecodingConfig
+
+_LISTENER = ListenerConfig(
+    front="stack", stack=8, layers=4, units=320, layer_norm=True, dropout=0.3
+)
+_SPELLER = SpellerConfig(
+    attention="multihead",
+    attention_units=256,
+    heads=4,
+    input_feeding=False,
+    layers=1,
+    units=320,
+    embedding=128,
+    dropout=0.2,
+)
 
 
 def quick() -> RunConfig:
@@ -31,23 +46,7 @@ def quick() -> RunConfig:
             max_time_fraction=0.2,
         ),
         batches=BatchConfig(max_batch_s=80.0, speeds=(0.9, 1.0, 1.1), nonspeech_share=0.03),
-        model=LASConfig(
-            listener=ListenerConfig(
-                front="stack", stack=8, layers=4, units=320, layer_norm=True, dropout=0.3
-            ),
-            speller=SpellerConfig(
-                attention="multihead",
-                attention_units=256,
-                heads=4,
-                input_feeding=False,
-                layers=1,
-                units=320,
-                embedding=128,
-                dropout=0.2,
-            ),
-            ctc=True,
-            composed_output=True,
-        ),
+        model=LASConfig(listener=_LISTENER, speller=_SPELLER, ctc=True, composed_output=True),
         objective=ObjectiveConfig(ctc_weight=0.5, smoothing=0.1),
         optim=OptimConfig(learning_rate=1.5e-3, schedule="cosine", warmup_share=0.05),
         trainer=TrainerConfig(budget_s=3600.0, ema_decay=0.999),
@@ -66,6 +65,29 @@ def telephone() -> RunConfig:
     return replace(base, front_end=replace(preset("telephone"), trim_db=40.0, floor=1e-6))
 
 
+def transducer_quick() -> RunConfig:
+    """`quick` with a transducer (arXiv 1211.3711) in place of the speller: the same BLSTM 4 × 320.
+
+    ``malgwi train transducer_quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU
+    cores. Measured: not measured.
+
+    Front end, batches, augmentation, encoder, CTC's share and budget are `quick`'s, so that the
+    families compare. What was written is remembered two syllables long (stateless prediction).
+    """
+    return replace(
+        quick(),
+        model=TransducerConfig(
+            encoder=EncoderConfig(stack=8, layers=4, units=320, dropout=0.3),
+            predictor=PredictorConfig(context=2, embedding=128, units=256, dropout=0.2),
+            joint_units=256,
+            ctc=True,
+            composed_output=True,
+        ),
+        dev_decoding=DecodingConfig(method="transducer"),
+        decoding=DecodingConfig(method="transducer_beam", beam=BeamConfig(beams=8)),
+    )
+
+
 def demo() -> RunConfig:
     """`telephone`, smaller and at 60 ms, for the embedded corpus and five minutes.
 
@@ -73,8 +95,8 @@ def demo() -> RunConfig:
     voices and sentences (docs/experiments.md).
     """
     base = telephone()
-    listener = replace(base.model.listener, stack=6, layers=3, units=256, dropout=0.1)
-    speller = replace(base.model.speller, units=256, dropout=0.1)
+    listener = replace(_LISTENER, stack=6, layers=3, units=256, dropout=0.1)
+    speller = replace(_SPELLER, units=256, dropout=0.1)
     return replace(
         base,
         masking=SpecAugmentConfig(
@@ -85,7 +107,7 @@ def demo() -> RunConfig:
             max_time_fraction=0.2,
         ),
         batches=replace(base.batches, max_batch_s=60.0),
-        model=replace(base.model, listener=listener, speller=speller),
+        model=LASConfig(listener=listener, speller=speller, ctc=True, composed_output=True),
         optim=replace(base.optim, learning_rate=2e-3),
         trainer=replace(base.trainer, budget_s=280.0, evaluations=10),
     )
