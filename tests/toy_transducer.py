@@ -59,9 +59,7 @@ class RandomTransducer:
         return torch.where(tokens[:, None] >= 0, grown, before)
 
 
-def alignments(
-    scorer: RandomTransducer, utterance: int, most: int
-) -> Iterator[tuple[Path, float]]:
+def alignments(scorer: RandomTransducer, utterance: int, most: int) -> Iterator[tuple[Path, float]]:
     """Every alignment with at most ``most`` units a frame, and its log-probability."""
     alone = scorer.only(utterance)
     letters = range(END + 1, scorer.vocabulary_size)

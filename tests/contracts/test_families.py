@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from toy_scorer import BLANK, END, START, RandomSpeller
+from toy_transducer import RandomTransducer
 
 from malgwi import tokenizers
 from malgwi.augment import POLICIES, spec_augment
@@ -22,6 +23,7 @@ from malgwi.errors import ConfigError
 from malgwi.features import PRESETS, FrontEnd
 from malgwi.models import MODELS, model_class
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
+from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
 from malgwi.recipes import RECIPES, recipe
 from malgwi.registry import resolve
 from malgwi.run import make_model
@@ -38,7 +40,7 @@ TABLES: dict[str, Mapping[str, str]] = {
 }
 MEMBERS = [(family, name) for family, table in TABLES.items() for name in table]
 #: What the source of a recipe looks like: a paper, or the contest that it comes from.
-SOURCE = re.compile(r"arXiv \d{4}\.\d{5}|2019")
+SOURCE = re.compile(r"arXiv \d{4}\.\d{4,5}|2019")
 SENTENCES = ["네 알겠습니다", "다시 한 번 말씀해 주세요", "주문 번호가 어떻게 되세요"]
 
 
@@ -120,14 +122,27 @@ def test_a_tokenizer_trains_gives_text_back_and_survives_json(
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_names_its_paper_and_runs_small(name: str) -> None:
     assert "arXiv" in (inspect.getdoc(module_of("models", name)) or "")
-    config = LASConfig(
-        listener=ListenerConfig(layers=2, units=4),
-        speller=SpellerConfig(layers=1, units=4, embedding=3, attention_units=4),
-    )
-    model = model_class(name)(6, 9, config)
-    output = model(torch.randn(2, 11, 6), torch.tensor([11, 7]), torch.ones(2, 3, dtype=torch.long))
-    assert output.logits.shape == (2, 3, 9)
-    assert output.logits.isfinite().all()
+    configs = {
+        "las": LASConfig(
+            listener=ListenerConfig(layers=2, units=4),
+            speller=SpellerConfig(layers=1, units=4, embedding=3, attention_units=4),
+        ),
+        "transducer": TransducerConfig(
+            encoder=EncoderConfig(layers=2, units=4),
+            predictor=PredictorConfig(units=4, embedding=3),
+            joint_units=4,
+        ),
+    }
+    model = model_class(name)(6, 9, configs[name])
+    encoded = model.encode(torch.randn(2, 11, 6), torch.tensor([11, 7]))
+    tokens = torch.ones(2, 3, dtype=torch.long)
+    if model.config.writer == "transducer":
+        logits = model.join(*(part[:, :1] for part in model.joint_parts(tokens, encoded)))
+        assert logits.shape == (2, 1, 9)
+    else:
+        logits = model.write(tokens, encoded)
+        assert logits.shape == (2, 3, 9)
+    assert logits.isfinite().all()
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -175,7 +190,8 @@ def test_a_policy_masks(name: str) -> None:
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_decoder_finds_something_for_every_utterance(name: str) -> None:
     decode: Callable[..., Any] = resolve("decoder", DECODERS, name)
-    scorer = RandomSpeller(seed=1, lengths=[6, 3])
+    toy = RandomTransducer if name.startswith("transducer") else RandomSpeller
+    scorer = toy(seed=1, lengths=[6, 3])
     offered = {
         "scorer": scorer,
         "start_id": START,
