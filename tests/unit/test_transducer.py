@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from malgwi.batching import Batch
+from malgwi.decoders.beam_config import BeamConfig
+from malgwi.decoders.transducer import transducer_beam
 from malgwi.errors import ConfigError
 from malgwi.models.transducer import (
     EncoderConfig,
@@ -184,3 +186,30 @@ def test_a_search_for_another_head_is_an_error_that_names_the_right_ones() -> No
     check_method(DecodingConfig(method="ctc"), "transducer", "decoding")
     with pytest.raises(ConfigError, match="symbols_per_frame"):
         DecodingConfig(symbols_per_frame=0)
+
+
+def test_it_learns_three_utterances_by_heart_and_the_beam_writes_them() -> None:
+    model, whole = make(STATELESS).train(), batch()
+    loss_of = objective(0.0, 1000)
+    optimizer = build_optimizer(model, OptimConfig(learning_rate=1e-2))
+    for _ in range(150):
+        loss, _ = loss_of(model, whole, 0.0, None)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        encoded = model.encode(whole.features, whole.lengths)
+    found = transducer_beam(
+        model.transducer(encoded),
+        start_id=START,
+        end_id=END,
+        blank_id=BLANK,
+        encoder_lengths=encoded.lengths,
+        config=BeamConfig(beams=4),
+    )
+    units = whole.token_lengths.tolist()
+    for tokens, wanted, length in zip(found, whole.tokens.tolist(), units, strict=True):
+        assert tokens[0].tokens == tuple(wanted[:length])
+    own = sum(best[0].log_prob for best in found)  # a lower bound of the references' own sum
+    assert own <= -float(loss_of(model, whole, 0.0, None)[0].detach()) * sum(units) + 1e-3
