@@ -34,7 +34,8 @@ class BatchConfig:
         speeds: Factors of speed perturbation, one drawn for each utterance and epoch (Ko 2015).
         length_jitter_s: Standard deviation of the noise on the sort key: neighbours in length
             change from epoch to epoch, at a little more padding.
-        curriculum_epochs: Epochs in which batches come short to long (SortaGrad, Deep Speech 2).
+        curriculum_epochs: First epochs in which batches come strictly from short to long, without
+            that noise (SortaGrad; Deep Speech 2, arXiv 1512.02595, §3.3).
         accumulate: Batches whose gradients are added up before a step.
         nonspeech_share: Sounds without speech and with an empty reference, for each utterance
             (`malgwi.nonspeech`); 0.03 adds three to a hundred, new ones every epoch.
@@ -130,9 +131,11 @@ class Batches:
         random = np.random.default_rng((self.seed, epoch))
         draws = self._speech(random) + self._nonspeech(epoch)
         jitter = random.normal(0.0, self.config.length_jitter_s, len(draws))
+        sorted_epoch = epoch < self.config.curriculum_epochs
         lengths = np.array([self.duration_s(index) / speed for index, speed in draws])
-        batches = self._pack(draws, lengths, np.argsort(lengths + jitter, kind="stable"))
-        if epoch >= self.config.curriculum_epochs:
+        keys = lengths if sorted_epoch else lengths + jitter
+        batches = self._pack(draws, lengths, np.argsort(keys, kind="stable"))
+        if not sorted_epoch:
             batches = [batches[i] for i in random.permutation(len(batches))]
         size = self.config.accumulate
         return [batches[i : i + size] for i in range(0, len(batches), size)]

@@ -17,6 +17,9 @@ from malgwi.augment import SpecAugmentConfig
 from malgwi.batching import BatchConfig
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEndConfig
+from malgwi.models.conformer import ConformerConfig
+from malgwi.models.deep_speech import DeepSpeechConfig
+from malgwi.models.deep_speech2 import DeepSpeech2Config
 from malgwi.models.las import LASConfig
 from malgwi.models.transducer import TransducerConfig
 from malgwi.nn.initialize import InitConfig
@@ -29,6 +32,10 @@ from malgwi.trainer import TrainerConfig
 from malgwi.transcribe import DecodingConfig
 
 FORMAT_VERSION = 1
+#: The first is meant where a record names no kind.
+AnyModelConfig = (
+    LASConfig | DeepSpeechConfig | DeepSpeech2Config | ConformerConfig | TransducerConfig
+)
 T = TypeVar("T")
 
 
@@ -56,7 +63,7 @@ class RunConfig:
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     masking: SpecAugmentConfig | None = None
     batches: BatchConfig = field(default_factory=BatchConfig)
-    model: LASConfig | TransducerConfig = field(default_factory=LASConfig)
+    model: AnyModelConfig = field(default_factory=LASConfig)
     init: InitConfig = field(default_factory=InitConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

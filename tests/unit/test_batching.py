@@ -72,10 +72,12 @@ def test_epochs_differ_and_repeat() -> None:
 
 def test_a_curriculum_goes_from_short_to_long() -> None:
     durations = np.random.default_rng(1).uniform(0.5, 4.0, 40).tolist()
-    config = BatchConfig(max_batch_s=8.0, curriculum_epochs=1, length_jitter_s=0.0)
+    config = BatchConfig(max_batch_s=8.0, curriculum_epochs=1)
     made = make(durations, config)
     longest = [max(durations[i] for i, _ in batch) for step in made.plan(0) for batch in step]
     assert longest == sorted(longest)
+    assert made.plan(0) == make(durations, config).plan(0)  # what a resumed run sees
+    assert made.plan(1) == make(durations, replace(config, curriculum_epochs=0)).plan(1)
     longest = [max(durations[i] for i, _ in batch) for step in made.plan(1) for batch in step]
     assert longest != sorted(longest)
 

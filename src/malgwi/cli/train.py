@@ -17,6 +17,7 @@ from malgwi import manifest
 from malgwi.augment import policy
 from malgwi.checkpoint import list_checkpoints
 from malgwi.config import RunConfig, to_yaml
+from malgwi.cost import cost_table, measure_cost
 from malgwi.errors import CheckpointError, ConfigError
 from malgwi.nn.initialize import StartReport
 from malgwi.recipes import RECIPES, recipe
@@ -57,7 +58,8 @@ class TrainOptions:
         cache: Folder for decoded audio, to share between runs; in the run folder if not given.
         threads: CPU threads; all cores by default.
         device: ``cpu`` or ``cuda``.
-        dry_run: Build everything, print sizes, stop before the first step.
+        dry_run: Build everything, print parameters and multiply-adds by part, stop before the
+            first step.
         quiet: No progress bar.
         config: Every setting of the recipe.
     """
@@ -124,6 +126,8 @@ def train_run(options: TrainOptions, console: Console | None = None) -> State:
     built = build(config, train_cuts, dev_cuts, options.out, say, options.cache)
     show_start(built.start, built.parts.model, say)
     if options.dry_run:
+        frame_s = config.front_end.hop_ms / 1000
+        say(cost_table(measure_cost(built.parts.model, config.front_end.num_features, frame_s)))
         say(to_yaml(config))
         return State(stopped="dry run")
     built.parts.model.to(options.device)

@@ -6,6 +6,9 @@ from malgwi.registry import resolve
 
 MODELS = {
     "las": "malgwi.models.las:LAS",
+    "deep_speech": "malgwi.models.deep_speech:DeepSpeech",
+    "deep_speech2": "malgwi.models.deep_speech2:DeepSpeech2",
+    "conformer": "malgwi.models.conformer:Conformer",
     "transducer": "malgwi.models.transducer:Transducer",
 }
 

@@ -21,6 +21,7 @@ from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.attention import ATTENTIONS, Attend, AttentionKind
 from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
+from malgwi.nn.subsampling import join_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class ListenerConfig:
             neighbouring frames are joined once, at the start (cheap: no layer sees full rate).
         stack: Frames joined by ``stack``.
         conv_channels: Channels of both convolutions.
+        conv_kernels: Their sizes, frequency × time; odd. LAS-d-w (arXiv 1904.08779) has 3 × 3.
         conv_time_strides: Their strides in time; in frequency both are 2.
         cell: Recurrent cell.
         layers: Recurrent layers.
@@ -47,6 +49,7 @@ class ListenerConfig:
     front: Literal["pyramid", "conv", "stack"] = "pyramid"
     stack: int = 8
     conv_channels: int = 32
+    conv_kernels: tuple[tuple[int, int], tuple[int, int]] = ((41, 11), (21, 11))
     conv_time_strides: tuple[int, int] = (2, 1)
     cell: Cell = "lstm"
     layers: int = 4
@@ -125,7 +128,7 @@ class Listener(nn.Module):
         super().__init__()
         self.config = config
         if config.front == "conv":
-            self.conv = ConvPair(inputs, config.conv_channels, config.conv_time_strides)
+            self.conv = ConvPair(inputs, config)
             width = self.conv.outputs
         else:
             width = inputs * (config.stack if config.front == "stack" else 1)
@@ -161,15 +164,16 @@ class Listener(nn.Module):
 
 
 class ConvPair(nn.Module):
-    """Convolutions 41 × 11 and 21 × 11 (frequency × time), each BatchNorm and Hardtanh(0, 20)."""
+    """Two convolutions over frequency × time, each BatchNorm and Hardtanh(0, 20)."""
 
-    def __init__(self, inputs: int, channels: int, time_strides: tuple[int, int]) -> None:
+    def __init__(self, inputs: int, config: ListenerConfig) -> None:
         super().__init__()
-        self.time_strides = time_strides
-        first, second = time_strides
-        self.conv1 = nn.Conv2d(1, channels, (41, 11), (2, first), (20, 5), bias=False)
+        self.time_strides, channels = config.conv_time_strides, config.conv_channels
+        (first, second), (one, other) = self.time_strides, config.conv_kernels
+        padding = [(high // 2, wide // 2) for high, wide in (one, other)]
+        self.conv1 = nn.Conv2d(1, channels, one, (2, first), padding[0], bias=False)
         self.norm1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, (21, 11), (2, second), (10, 5), bias=False)
+        self.conv2 = nn.Conv2d(channels, channels, other, (2, second), padding[1], bias=False)
         self.norm2 = nn.BatchNorm2d(channels)
         self.outputs = channels * (((inputs + 1) // 2 + 1) // 2)
 
@@ -182,18 +186,6 @@ class ConvPair(nn.Module):
             lengths = (lengths + stride - 1) // stride
             x = x * length_mask(lengths, x.shape[3])[:, None, None, :]
         return x.flatten(1, 2).transpose(1, 2), lengths
-
-
-def join_frames(x: Tensor, lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Join ``count`` neighbouring frames: [B, T, D] → [B, ⌈T/count⌉, count·D]; the last is padded.
-
-    >>> x, n = join_frames(torch.arange(3.0).view(1, 3, 1), torch.tensor([3]), 2)
-    >>> x.tolist(), n.tolist()
-    ([[[0.0, 1.0], [2.0, 0.0]]], [2])
-    """
-    batch, frames, width = x.shape
-    x = F.pad(x, (0, 0, 0, -frames % count))
-    return x.reshape(batch, -1, width * count), (lengths + count - 1) // count
 
 
 class SpellerState(NamedTuple):

@@ -12,9 +12,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from malgwi.nn.clipped_recurrence import GATES, Recurrence
 from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.sequence_norm import SequenceNorm
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm, SequenceNorm)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,9 @@ def _by_layer(module: nn.Module) -> None:
             )  # three letters and a residual: variances add
     elif isinstance(module, nn.LSTM | nn.GRU):
         _recurrent(module)
+    elif isinstance(module, Recurrence):
+        for gate in module.weight.chunk(GATES[module.cell]):
+            nn.init.orthogonal_(gate)
     elif isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
     elif isinstance(module, nn.Conv1d | nn.Conv2d):

@@ -7,8 +7,12 @@ from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
 from malgwi.decoders.attention_beam import BeamConfig
 from malgwi.features import FrontEndConfig, preset
+from malgwi.models.conformer import ConformerConfig
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
+from malgwi.nn.conformer_block import ConformerEncoderConfig
+from malgwi.nn.subsampling import SubsamplingConfig
+from malgwi.nn.transformer_decoder import TransformerDecoderConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
 from malgwi.trainer import TrainerConfig
@@ -110,4 +114,27 @@ def demo() -> RunConfig:
         model=LASConfig(listener=listener, speller=speller, ctc=True, composed_output=True),
         optim=replace(base.optim, learning_rate=2e-3),
         trainer=replace(base.trainer, budget_s=280.0, evaluations=10),
+    )
+
+
+def conformer_quick() -> RunConfig:
+    """`quick` with a Conformer (arXiv 2005.08100) in place of the BLSTM: 8 blocks of 192, 80 ms.
+
+    ``malgwi train conformer_quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores.
+    Measured: not measured.
+
+    Front end, batches, augmentation, loss, decoding and budget are `quick`'s, so that the families
+    compare. The learning rate is lower and warms up for longer, as attention wants.
+    """
+    base = quick()
+    model = ConformerConfig(
+        front=SubsamplingConfig(kind="stack", factor=8),
+        encoder=ConformerEncoderConfig(
+            layers=8, units=192, heads=4, kernel=15, conv_norm="layer", dropout=0.1
+        ),
+        decoder=TransformerDecoderConfig(layers=1, heads=4, dropout=0.1),
+        composed_output=True,
+    )
+    return replace(
+        base, model=model, optim=replace(base.optim, learning_rate=1e-3, warmup_share=0.1)
     )

@@ -1,0 +1,124 @@
+"""Conformer (Gulati et al., arXiv 2005.08100) with a CTC output, an attention head, or both.
+
+A front makes frames few, Conformer blocks encode them, CTC reads them off and a small Transformer
+decoder writes from them; joint training and decoding as in Watanabe et al. 2017. The encoder's
+defaults are the paper's S; the surprising choice is the cheap front (stacked frames, or by setting
+FastConformer's separable convolutions, arXiv 2305.05084), since on a CPU the front costs most.
+
+Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features, E width.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from malgwi.errors import ConfigError
+from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
+from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.conformer_block import ConformerEncoder, ConformerEncoderConfig
+from malgwi.nn.subsampling import Subsampling, SubsamplingConfig
+from malgwi.nn.transformer_decoder import (
+    DecoderScorer,
+    TransformerDecoder,
+    TransformerDecoderConfig,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConformerConfig:
+    """The whole model.
+
+    Attributes:
+        front: What makes frames fewer.
+        encoder: The Conformer blocks.
+        decoder: The attention head; None for CTC alone.
+        ctc: Whether the encoder carries a CTC output.
+        composed_output: Whether syllable scores are composed of initial, medial and final.
+        kind: Conformer.
+    """
+
+    front: SubsamplingConfig = field(default_factory=SubsamplingConfig)
+    encoder: ConformerEncoderConfig = field(default_factory=ConformerEncoderConfig)
+    decoder: TransformerDecoderConfig | None = field(default_factory=TransformerDecoderConfig)
+    ctc: bool = True
+    composed_output: bool = False
+    kind: Literal["conformer"] = "conformer"
+
+    def __post_init__(self) -> None:
+        if not self.ctc and self.decoder is None:
+            raise ConfigError("model has no output: set model.ctc to True or give model.decoder")
+
+    @property
+    def writer(self) -> Writer | None:
+        """The decoder, if there is one."""
+        return None if self.decoder is None else "attention"
+
+
+class Conformer(AcousticModel):
+    """Front, encoder, and its heads.
+
+    Args:
+        inputs: D, width of the features.
+        size: V.
+        config: Sizes and heads.
+        letters: (initial, medial, final) of every unit, for ``composed_output``.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        size: int,
+        config: ConformerConfig,
+        letters: Sequence[tuple[int, int, int]] | None = None,
+    ) -> None:
+        super().__init__()
+        if config.composed_output and letters is None:
+            raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
+        letters = letters if config.composed_output else None
+        self.config, self.size = config, size
+        units = config.encoder.units
+        self.front = Subsampling(inputs, units, config.front)
+        self.encoder = ConformerEncoder(config.encoder)
+        self.ctc = ComposedOutput(units, size, letters) if config.ctc else None
+        head = config.decoder
+        self.decoder = None if head is None else TransformerDecoder(units, size, head, letters)
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
+        """features [B, T, D] (zero past their lengths), lengths [B] → what was heard."""
+        x, lengths = self.front(features, lengths)
+        memory = self.encoder(x, lengths)
+        log_probs = None if self.ctc is None else self.ctc(memory).float().log_softmax(-1)
+        return Encoded(memory, lengths, log_probs)
+
+    def write(
+        self,
+        tokens: Tensor,
+        encoded: Encoded,
+        sampling: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The decoder, teacher-forced: logits [B, U + 1, V].
+
+        Raises:
+            ConfigError: Scheduled sampling is wanted: it would undo what is parallel here.
+        """
+        if sampling > 0:
+            raise ConfigError(
+                f"objective.sampling is {sampling}: a Transformer decoder trains on whole "
+                "references at once; set it to 0"
+            )
+        logits: Tensor = self._writer()(tokens, encoded.memory, encoded.lengths)
+        return logits
+
+    def scorer(self, encoded: Encoded) -> DecoderScorer:
+        """The decoder as a beam search sees it, for one encoded batch."""
+        decoder = self._writer()
+        return DecoderScorer(decoder, decoder.hear(encoded.memory, encoded.lengths))
+
+    def _writer(self) -> TransformerDecoder:
+        if self.decoder is None:
+            raise TypeError("this Conformer has no attention head: model.decoder is None")
+        return self.decoder
