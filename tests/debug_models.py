@@ -13,7 +13,8 @@ from malgwi.models.conformer import ConformerConfig
 from malgwi.models.deep_speech import DeepSpeechConfig
 from malgwi.models.deep_speech2 import DeepSpeech2Config
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
-from malgwi.nn.acoustic_model import AcousticModel, ModelConfig
+from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
+from malgwi.nn.acoustic_model import AcousticModel, Encoded, ModelConfig
 from malgwi.nn.conformer_block import ConformerEncoderConfig
 from malgwi.nn.initialize import InitConfig, initialize
 from malgwi.nn.subsampling import SubsamplingConfig
@@ -35,6 +36,12 @@ DEBUG: dict[str, ModelConfig] = {
         front=SubsamplingConfig(kind="separable", factor=4, channels=4),
         encoder=ConformerEncoderConfig(layers=2, units=16, heads=2, kernel=5),
         decoder=TransformerDecoderConfig(layers=2, heads=2),
+    ),
+    "transducer": TransducerConfig(
+        encoder=EncoderConfig(stack=2, layers=2, units=8, dropout=0.1),
+        predictor=PredictorConfig(context=0, embedding=6, layers=2, units=10, dropout=0.1),
+        joint_units=12,
+        ctc=True,
     ),
 }
 
@@ -68,6 +75,14 @@ def objective(config: ModelConfig) -> Objective:
     weight = 0.0 if not config.ctc else 1.0 if config.writer is None else 0.5
     ids = {"start_id": START, "end_id": END, "blank_id": BLANK}
     return Objective(ObjectiveConfig(ctc_weight=weight), **ids)
+
+
+def written(model: AcousticModel, tokens: Tensor, encoded: Encoded) -> Tensor:
+    """What its writer makes of tokens [B, U]: logits [B, U, V], a transducer's at frame 0."""
+    if model.config.writer == "transducer":
+        heard, said = model.joint_parts(tokens, encoded)
+        return model.join(heard[:, :1], said)
+    return model.write(tokens, encoded)
 
 
 def _exists(lengths: Tensor, size: int) -> Tensor:

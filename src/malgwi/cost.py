@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from malgwi.nn.acoustic_model import AcousticModel
+from malgwi.nn.acoustic_model import AcousticModel, Encoded
 
 SECONDS = 10
 #: Korean has about five syllables a second; a writer's share grows with what it writes.
@@ -37,7 +37,8 @@ def measure_cost(model: AcousticModel, features: int, frame_s: float) -> list[Pa
 
     Matrix products and convolutions count, element-wise work does not. A writer is counted as in
     training, one hypothesis over ``UNITS_PER_SECOND`` units a second: a beam of K costs K times
-    that. What is done outside any part is not counted.
+    that. A transducer is counted at every pair of frame and unit, as it is trained, though a
+    search sees a few of them. What is done outside any part is not counted.
 
     Args:
         model: Any; it is left in the mode it was in.
@@ -53,13 +54,23 @@ def measure_cost(model: AcousticModel, features: int, frame_s: float) -> list[Pa
         encoded = model.encode(torch.zeros(1, frames, features, device=device), length)
         if model.config.writer is not None:
             tokens = torch.zeros(1, SECONDS * UNITS_PER_SECOND, dtype=torch.long, device=device)
-            model.write(tokens, encoded)
+            _write(model, tokens, encoded)
     model.train(training)
     return [
         PartCost(name=name, parameters=size, multiply_adds=counted[name] / SECONDS)
         for name, part in model.named_children()
         if (size := sum(p.numel() for p in part.parameters()))
     ]
+
+
+def _write(model: AcousticModel, tokens: Tensor, encoded: Encoded) -> None:
+    """Teacher-forced; of a transducer, every node of its lattice."""
+    if model.config.writer == "transducer":
+        heard, said = model.joint_parts(tokens, encoded)
+        for frame in range(heard.shape[1]):  # all at once would not fit
+            model.join(heard[:, frame : frame + 1], said)
+    else:
+        model.write(tokens, encoded)
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""What one batch costs: the writer's smoothed cross-entropy, mixed with the encoder's CTC.
+"""What one batch costs: the writer's loss, mixed with the encoder's CTC.
+
+An attention head's is smoothed cross-entropy, a transducer's the sum over its alignments.
 
 Shapes: B batch, U tokens, S encoder frames, V vocabulary.
 """
@@ -12,8 +14,9 @@ from torch import Tensor
 from malgwi.batching import Batch
 from malgwi.errors import ConfigError
 from malgwi.losses import Smoothing, count_unalignable, ctc_loss, smoothed_cross_entropy
-from malgwi.nn.acoustic_model import AcousticModel, ModelConfig
+from malgwi.nn.acoustic_model import AcousticModel, Encoded, ModelConfig
 from malgwi.nn.recurrent import length_mask
+from malgwi.transducer_loss import CHUNK_NODES, lattice_nodes, node_log_probs, transducer_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +24,15 @@ class ObjectiveConfig:
     """Weights of the loss.
 
     Attributes:
-        ctc_weight: λ in λ·CTC + (1 − λ)·cross-entropy (Watanabe et al. 2017); 0 without CTC.
+        ctc_weight: λ in λ·CTC + (1 − λ)·the writer's loss (Watanabe et al. 2017); 0 without CTC.
             1 trains the encoder alone: the writer is never run.
-        smoothing: Probability mass taken from the reference.
+        smoothing: Probability mass taken from the reference. Smoothing and sampling are for
+            attention heads.
         smoothing_kind: Where it goes: ``uniform`` or ``unigram``.
         sampling: Final probability of scheduled sampling, a step.
         sampling_start: Share of the run before which it is 0; it then rises linearly for as long.
+        chunk_nodes: Nodes of a transducer's lattice (frame × unit) whose logits are held at once;
+            fewer take less memory and a little more time.
     """
 
     ctc_weight: float = 0.0
@@ -34,11 +40,14 @@ class ObjectiveConfig:
     smoothing_kind: Smoothing = "uniform"
     sampling: float = 0.0
     sampling_start: float = 0.1
+    chunk_nodes: int = CHUNK_NODES
 
     def __post_init__(self) -> None:
         for name in ("ctc_weight", "smoothing", "sampling"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"objective.{name} is {getattr(self, name)}, want 0 to 1")
+        if self.chunk_nodes < 1:
+            raise ConfigError(f"objective.chunk_nodes is {self.chunk_nodes}, want 1 or more")
 
     def sampling_at(self, progress: float) -> float:
         """Probability of sampling when this share of the run is over."""
@@ -99,23 +108,59 @@ class Objective:
             parts["unalignable_share"] = unalignable / len(batch.ids)
         if weight < 1:
             sampling = self.config.sampling_at(progress)
-            logits = model.write(self.inputs(batch), encoded, sampling, generator)
-            losses["attention"] = (1 - weight) * self.cross_entropy(logits, batch)
-            parts["loss_attention"] = float(losses["attention"].detach()) / (1 - weight)
+            writer = str(model.config.writer)
+            if writer == "transducer":
+                losses[writer] = (1 - weight) * self.transducer(model, encoded, batch)
+            else:
+                logits = model.write(self.inputs(batch), encoded, sampling, generator)
+                losses[writer] = (1 - weight) * self.cross_entropy(logits, batch)
+            parts[f"loss_{writer}"] = float(losses[writer].detach()) / (1 - weight)
         return torch.stack(list(losses.values())).sum(), parts
 
     def at_start(self, model: AcousticModel, batch: Batch) -> Tensor:
         """What a unit costs a model that knows nothing; ln V where all units are equally likely.
 
-        The writer's cross-entropy, or, of a model that has none, the mean cost of every unit in
-        every frame (a CTC loss sums alignments and has no such mark).
+        The attention head's cross-entropy, the mean cost of a step through a transducer's lattice,
+        or, of a model that has no writer, the mean cost of every unit in every frame (losses that
+        sum alignments have no such mark).
         """
         encoded = model.encode(batch.features, batch.lengths)
+        if model.config.writer == "transducer":
+            return self.step_costs(model, encoded, batch).mean()
         if model.config.writer is not None:
             return self.cross_entropy(model.write(self.inputs(batch), encoded), batch)
         assert encoded.ctc_log_probs is not None
         frames = length_mask(encoded.lengths, encoded.ctc_log_probs.shape[1])
         return -encoded.ctc_log_probs[frames].mean()
+
+    def transducer(self, model: AcousticModel, encoded: Encoded, batch: Batch) -> Tensor:
+        """The transducer's loss against the reference."""
+        heard, said = model.joint_parts(self.inputs(batch), encoded)
+        return transducer_loss(
+            model.join,
+            heard,
+            said,
+            encoded.lengths,
+            batch.tokens,
+            batch.token_lengths,
+            blank_id=self.blank_id,
+            chunk_nodes=self.config.chunk_nodes,
+        )
+
+    def step_costs(self, model: AcousticModel, encoded: Encoded, batch: Batch) -> Tensor:
+        """Nats of the blank and of the next unit at each of a transducer's N nodes: [N, 2]."""
+        heard, said = model.joint_parts(self.inputs(batch), encoded)
+        frames, columns = heard.shape[1], said.shape[1]
+        nodes = lattice_nodes(encoded.lengths, batch.token_lengths, frames, columns)
+        return -node_log_probs(
+            model.join,
+            heard,
+            said,
+            nodes,
+            batch.tokens,
+            blank_id=self.blank_id,
+            chunk_nodes=self.config.chunk_nodes,
+        )
 
     def inputs(self, batch: Batch) -> Tensor:
         """[B, U + 1]: the start token, then the reference."""

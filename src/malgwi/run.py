@@ -35,7 +35,7 @@ from malgwi.nn.initialize import StartReport, check_start, initialize
 from malgwi.objective import Objective, check_heads
 from malgwi.text.normalize import normalize
 from malgwi.trainer import Parts, TrainerConfig
-from malgwi.transcribe import Recogniser
+from malgwi.transcribe import Recogniser, check_method
 from malgwi.types import Tokenizer
 
 Say = Callable[[str], None]
@@ -144,11 +144,7 @@ def _check_config(config: RunConfig) -> None:
                 f"{name} uses CTC, but model.ctc is False: set {name}.method to attention, or "
                 f"{name}.beam.ctc_weight to 0"
             )
-        if decoding.wants_writer and config.model.writer is None:
-            raise ConfigError(
-                f"{name}.method is {decoding.method}, but the model has a CTC output alone: set "
-                "it to ctc or ctc_beam"
-            )
+        check_method(decoding, config.model.writer, name)
 
 
 def _check_data(

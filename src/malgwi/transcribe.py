@@ -24,10 +24,11 @@ from malgwi.decoders.attention_beam import BeamConfig, beam_search
 from malgwi.decoders.ctc_beam import CtcBeamConfig, ctc_beam
 from malgwi.decoders.fusion import Fusion, FusionConfig
 from malgwi.decoders.greedy import attention_greedy, ctc_greedy
+from malgwi.decoders.transducer import transducer_beam, transducer_greedy
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
 from malgwi.lm.hotwords import HotWords
-from malgwi.nn.acoustic_model import AcousticModel, Encoded
+from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.segments import by_length, segment_bounds
 from malgwi.timestamps import (
     FrameClock,
@@ -40,6 +41,8 @@ from malgwi.timestamps import (
 )
 from malgwi.types import Hypothesis, LanguageModel, Tokenizer
 
+Method = Literal["beam", "attention", "ctc", "ctc_beam", "transducer", "transducer_beam"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DecodingConfig:
@@ -47,18 +50,22 @@ class DecodingConfig:
 
     Attributes:
         method: ``beam`` (joint where ``beam.ctc_weight`` > 0), ``attention`` (greedy), ``ctc``
-            (greedy, needs a model with a CTC output) or ``ctc_beam`` (its prefix beam search).
-        beam: The beam search; its length bounds hold for greedy attention too.
+            (greedy, needs a model with a CTC output) or ``ctc_beam`` (its prefix beam search); of
+            a transducer ``transducer_beam`` or ``transducer`` (greedy).
+        beam: The beam search; its length bounds hold for greedy attention too. A transducer's has
+            its width and n-best from here, and nothing else.
         ctc_beam: The prefix beam search.
-        fusion: What a language model counts in either beam search, where one is given.
+        fusion: What a language model counts in any beam search, where one is given.
+        symbols_per_frame: Most units that a transducer may write at one encoder frame.
         max_batch_s: Seconds of audio decoded at once, padding included.
         max_segment_s: Longer audio is cut at quiet points into pieces of at most this.
     """
 
-    method: Literal["beam", "attention", "ctc", "ctc_beam"] = "beam"
+    method: Method = "beam"
     beam: BeamConfig = field(default_factory=BeamConfig)
     ctc_beam: CtcBeamConfig = field(default_factory=CtcBeamConfig)
     fusion: FusionConfig = field(default_factory=FusionConfig)
+    symbols_per_frame: int = 4
     max_batch_s: float = 60.0
     max_segment_s: float = 20.0
 
@@ -68,6 +75,10 @@ class DecodingConfig:
                 f"decoding: max_segment_s={self.max_segment_s} must be 1 or more, "
                 f"max_batch_s={self.max_batch_s} positive"
             )
+        if self.symbols_per_frame < 1:
+            raise ConfigError(
+                f"decoding: symbols_per_frame={self.symbols_per_frame} must be 1 or more"
+            )
 
     @property
     def wants_ctc(self) -> bool:
@@ -76,9 +87,11 @@ class DecodingConfig:
         return joint or self.method in ("ctc", "ctc_beam")
 
     @property
-    def wants_writer(self) -> bool:
-        """Whether the model must have a head that writes unit by unit."""
-        return self.method in ("beam", "attention")
+    def writer(self) -> Writer | None:
+        """The head that the model must have, if it must have one that writes unit by unit."""
+        if self.method in ("transducer", "transducer_beam"):
+            return "transducer"
+        return None if self.method in ("ctc", "ctc_beam") else "attention"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,10 +263,9 @@ class Recogniser:
                 config=config.ctc_beam,
                 language_model=fusion,
             )
-        if self.model.config.writer is None:
-            raise ConfigError(
-                "the model has a CTC output alone: decode with method ctc or ctc_beam"
-            )
+        check_method(config, self.model.config.writer, "decoding")
+        if config.writer == "transducer":
+            return self._search_transducer(encoded, fusion)
         scorer, limits = self.model.scorer(encoded), config.beam.max_lengths(seconds)
         limits = limits.to(encoded.lengths.device)
         if config.method == "attention":
@@ -289,10 +301,52 @@ class Recogniser:
         parts = [(model, weight) for model, weight in given if model is not None]
         if not parts:
             return None
-        if self.decoding.method in ("attention", "ctc"):
+        if self.decoding.method in ("attention", "ctc", "transducer"):
             raise ConfigError(
                 f"decoding by {self.decoding.method} is greedy and minds no language model or "
-                "hot-words: decode with method beam or ctc_beam"
+                "hot-words: decode with method beam, ctc_beam or transducer_beam"
             )
         bonus = weights.insertion_bonus
         return Fusion(parts, end_id=self.tokenizer.end_id, insertion_bonus=bonus)
+
+    def _search_transducer(self, encoded: Encoded, fusion: Fusion | None) -> list[list[Hypothesis]]:
+        config, tokenizer = self.decoding, self.tokenizer
+        scorer = self.model.transducer(encoded)
+        if config.method == "transducer":
+            greedy = transducer_greedy(
+                scorer,
+                start_id=tokenizer.start_id,
+                end_id=tokenizer.end_id,
+                blank_id=tokenizer.blank_id,
+                encoder_lengths=encoded.lengths,
+                symbols_per_frame=config.symbols_per_frame,
+            )
+            return [[best] for best in greedy]
+        return transducer_beam(
+            scorer,
+            start_id=tokenizer.start_id,
+            end_id=tokenizer.end_id,
+            blank_id=tokenizer.blank_id,
+            encoder_lengths=encoded.lengths,
+            config=config.beam,
+            symbols_per_frame=config.symbols_per_frame,
+            language_model=fusion,
+        )
+
+
+def check_method(decoding: DecodingConfig, writer: Writer | None, where: str) -> None:
+    """Refuse a search for another head than the model's.
+
+    Raises:
+        ConfigError: It names the methods that would do.
+    """
+    if decoding.writer in (None, writer):
+        return
+    has, instead = {
+        None: ("a CTC output alone", "ctc or ctc_beam"),
+        "attention": ("an attention head", "beam or attention"),
+        "transducer": ("a transducer", "transducer_beam or transducer"),
+    }[writer]
+    raise ConfigError(
+        f"{where}.method is {decoding.method}, but the model has {has}: set it to {instead}"
+    )

@@ -78,6 +78,29 @@ class NarrowingScorer(StepScorer, Protocol):
         """
 
 
+class TransducerScorer(Protocol):
+    """A transducer as a search sees it: one encoded batch, any row at any frame.
+
+    ``state`` is what the prediction network remembers; opaque and immutable. Row order is
+    utterance-major: of N rows for B utterances, row n belongs to utterance n // (N / B).
+    """
+
+    vocabulary_size: int
+
+    def start(self, beams: int, token: int) -> Any:
+        """The state after the start token, for B × ``beams`` rows."""
+
+    def score(self, state: Any, frames: Tensor) -> Tensor:
+        """log P(token or blank) of each row at encoder frame ``frames`` [N]: [N, V] float32."""
+
+    def advance(self, state: Any, rows: Tensor, tokens: Tensor) -> Any:
+        """The state whose row i is row ``rows[i]`` of ``state`` followed by ``tokens[i]``.
+
+        A negative token adds nothing: its row is only copied. ``rows`` may be more or fewer than
+        the state has, as many for every utterance, and never cross utterances.
+        """
+
+
 class LanguageModel(Protocol):
     """What comes next in a text, as a beam search asks: one step at a time, many rows at once.
 
@@ -123,6 +146,7 @@ class Hypothesis:
     ``tokens`` excludes start and end. ``score`` is what hypotheses compete by; ``log_prob`` is
     the plain sum of the attention model's log-probabilities, the end token included if ``ended``.
     ``lm_score`` is what language models and hot-words added to it, weights applied.
+    ``frames`` are the encoder frames at which a transducer wrote the tokens.
     ``finished_at`` counts the hypotheses of its utterance that left the beam before it.
     """
 
@@ -132,5 +156,6 @@ class Hypothesis:
     ended: bool
     ctc_log_prob: float | None = None
     lm_score: float | None = None
+    frames: tuple[int, ...] | None = None
     attention: Tensor | None = None  # [U (+1 if ended), T]
     finished_at: int | None = None

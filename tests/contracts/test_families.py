@@ -14,6 +14,7 @@ import pytest
 import torch
 from debug_models import DEBUG, make
 from toy_scorer import BLANK, END, START, RandomSpeller
+from toy_transducer import RandomTransducer
 
 from malgwi import tokenizers
 from malgwi.augment import POLICIES, spec_augment
@@ -140,7 +141,7 @@ def test_a_model_names_its_paper_and_runs_small(name: str) -> None:
         total = encoded.ctc_log_probs.logsumexp(-1)
         torch.testing.assert_close(total, torch.zeros_like(total), atol=1e-5, rtol=0)
     if model.config.writer is not None:
-        logits = model.write(batch.tokens, encoded)
+        logits = debug_models.written(model, batch.tokens, encoded)
         assert logits.shape == (*batch.tokens.shape, debug_models.SIZE)
         assert logits.isfinite().all()
 
@@ -160,8 +161,8 @@ def test_what_an_utterance_gets_does_not_depend_on_its_batch(name: str) -> None:
         if together.ctc_log_probs is not None and alone.ctc_log_probs is not None:
             assert_close(alone.ctc_log_probs[0], together.ctc_log_probs[row, :frames])
         if model.config.writer is not None:
-            written = model.write(batch.tokens, together)[row]
-            assert_close(model.write(batch.tokens[one], alone)[0], written)
+            written = debug_models.written(model, batch.tokens, together)[row]
+            assert_close(debug_models.written(model, batch.tokens[one], alone)[0], written)
 
 
 def assert_close(alone: torch.Tensor, together: torch.Tensor) -> None:
@@ -240,7 +241,8 @@ def test_a_policy_masks(name: str) -> None:
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_decoder_finds_something_for_every_utterance(name: str) -> None:
     decode: Callable[..., Any] = resolve("decoder", DECODERS, name)
-    scorer = RandomSpeller(seed=1, lengths=[6, 3])
+    toy = RandomTransducer if name.startswith("transducer") else RandomSpeller
+    scorer = toy(seed=1, lengths=[6, 3])
     wanted = inspect.signature(decode).parameters
     offered = {
         "scorer": scorer,

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from malgwi.report import Limits, Report, Utterance, plot_attention, write_repor
 from malgwi.run import load_config, load_recogniser, training_characters
 from malgwi.text.scripts import script
 from malgwi.training_log import read_metrics
-from malgwi.transcribe import Recogniser
+from malgwi.transcribe import Method, Recogniser
 
 
 def main(
@@ -41,7 +41,7 @@ def main(
     /,
     *,
     out: Path | None = None,
-    method: Literal["beam", "attention", "ctc", "ctc_beam"] | None = None,
+    method: Method | None = None,
     beams: int | None = None,
     confidence: bool = False,
     calibrate: bool = False,

@@ -19,7 +19,7 @@ from malgwi.runtime import ExportedRecogniser, Heard, load
 from malgwi.subtitles import to_srt, to_vtt
 from malgwi.text.written_numbers import write_numbers
 from malgwi.timestamps import TimedCharacter, TimedWord, timed_words
-from malgwi.transcribe import DecodingConfig, Recogniser, Recognition, Segment
+from malgwi.transcribe import DecodingConfig, Method, Recogniser, Recognition, Segment
 
 
 def main(
@@ -31,7 +31,7 @@ def main(
     timestamps: bool = False,
     out: Path | None = None,
     digits: Literal["keep", "written"] = "keep",
-    method: Literal["beam", "attention", "ctc", "ctc_beam"] | None = None,
+    method: Method | None = None,
     beams: int | None = None,
     nbest: int | None = None,
     lm: Path | None = None,

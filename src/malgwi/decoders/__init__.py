@@ -1,4 +1,4 @@
-"""From a model's scores to tokens. A decoder sees log-probabilities or a StepScorer, no model."""
+"""From a model's scores to tokens. A decoder sees log-probabilities or a scorer, no model."""
 
 #: name → "module:function"
 DECODERS: dict[str, str] = {
@@ -6,4 +6,6 @@ DECODERS: dict[str, str] = {
     "attention_beam": "malgwi.decoders.attention_beam:beam_search",
     "ctc_beam": "malgwi.decoders.ctc_beam:ctc_beam",
     "ctc_greedy": "malgwi.decoders.greedy:ctc_greedy",
+    "transducer_greedy": "malgwi.decoders.transducer:transducer_greedy",
+    "transducer_beam": "malgwi.decoders.transducer:transducer_beam",
 }

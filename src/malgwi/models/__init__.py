@@ -9,6 +9,7 @@ MODELS = {
     "deep_speech": "malgwi.models.deep_speech:DeepSpeech",
     "deep_speech2": "malgwi.models.deep_speech2:DeepSpeech2",
     "conformer": "malgwi.models.conformer:Conformer",
+    "transducer": "malgwi.models.transducer:Transducer",
 }
 
 

@@ -1,10 +1,11 @@
 """What training, search and export ask of every acoustic model.
 
 A model encodes, and may carry two heads over what it encoded: CTC, whose log-probabilities come
-with the encoding, and a writer, which spells one unit at a time. The loss mixes the two; a search
-takes either or both.
+with the encoding, and a writer, which spells one unit at a time: by attention, or as a transducer.
+The loss mixes the two; a search takes either or both.
 
-Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features, E encoder width.
+Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features, E encoder width,
+J width of a transducer's joint.
 """
 
 from typing import Literal, NamedTuple, Protocol
@@ -12,9 +13,9 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from malgwi.types import StepScorer
+from malgwi.types import StepScorer, TransducerScorer
 
-Writer = Literal["attention"]
+Writer = Literal["attention", "transducer"]
 
 
 class ModelConfig(Protocol):
@@ -46,7 +47,9 @@ class Encoded(NamedTuple):
 
 
 class AcousticModel(nn.Module):
-    """A model of any kind. Only models with a writer have the last two methods.
+    """A model of any kind.
+
+    With an attention head it has `write` and `scorer`, as a transducer the three that follow.
 
     Attributes:
         config: Its settings.
@@ -78,3 +81,20 @@ class AcousticModel(nn.Module):
     def scorer(self, encoded: Encoded) -> StepScorer:
         """The attention head as a beam search sees it, for one encoded batch."""
         raise TypeError(f"{type(self).__name__} has no attention head")
+
+    def joint_parts(self, tokens: Tensor, encoded: Encoded) -> tuple[Tensor, Tensor]:
+        """What meets in a transducer's joint: heard [B, S, J] and said [B, U + 1, J].
+
+        Args:
+            tokens: [B, U + 1] the start token and the reference.
+            encoded: The batch.
+        """
+        raise TypeError(f"{type(self).__name__} is no transducer")
+
+    def join(self, heard: Tensor, said: Tensor) -> Tensor:
+        """Where they meet: heard [..., J] and said [..., J] → logits [..., V], the blank's too."""
+        raise TypeError(f"{type(self).__name__} is no transducer")
+
+    def transducer(self, encoded: Encoded) -> TransducerScorer:
+        """A transducer as a search sees it, for one encoded batch."""
+        raise TypeError(f"{type(self).__name__} is no transducer")

@@ -9,6 +9,7 @@ from malgwi.decoders.attention_beam import BeamConfig
 from malgwi.features import FrontEndConfig, preset
 from malgwi.models.conformer import ConformerConfig
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
+from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
 from malgwi.nn.conformer_block import ConformerEncoderConfig
 from malgwi.nn.subsampling import SubsamplingConfig
 from malgwi.nn.transformer_decoder import TransformerDecoderConfig
@@ -67,6 +68,29 @@ def telephone() -> RunConfig:
     """
     base = quick()
     return replace(base, front_end=replace(preset("telephone"), trim_db=40.0, floor=1e-6))
+
+
+def transducer_quick() -> RunConfig:
+    """`quick` with a transducer (arXiv 1211.3711) in place of the speller: the same BLSTM 4 × 320.
+
+    ``malgwi train transducer_quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU
+    cores. Measured: not measured.
+
+    Front end, batches, augmentation, encoder, CTC's share and budget are `quick`'s, so that the
+    families compare. What was written is remembered two syllables long (stateless prediction).
+    """
+    return replace(
+        quick(),
+        model=TransducerConfig(
+            encoder=EncoderConfig(stack=8, layers=4, units=320, dropout=0.3),
+            predictor=PredictorConfig(context=2, embedding=128, units=256, dropout=0.2),
+            joint_units=256,
+            ctc=True,
+            composed_output=True,
+        ),
+        dev_decoding=DecodingConfig(method="transducer"),
+        decoding=DecodingConfig(method="transducer_beam", beam=BeamConfig(beams=8)),
+    )
 
 
 def demo() -> RunConfig:
