@@ -75,6 +75,7 @@ def test_phones(area: str, middle: int, last: int) -> None:
 
 
 @given(st.integers(0, 100), st.integers(0, 99), st.sampled_from(["%", "km", "kg", "cm", "L", "GB"]))
+@example(2, 0, "GB")
 def test_measures(whole: int, hundredths: int, unit: str) -> None:
     there_and_back(f"{whole}.{hundredths:02d}{unit}")
     if whole:

@@ -104,6 +104,8 @@ def _set(*lines: str) -> frozenset[str]:
 #: After these no word "this" is thinkable: 이 퍼센트 is 2 %.
 _NEVER_THIS = _set(
     "개월 퍼센트 미터 킬로미터 센티미터 밀리미터 제곱미터 킬로그램 그램 밀리그램 리터 밀리리터",
+    "제곱킬로미터 세제곱미터 헥타르 킬로칼로리 킬로바이트 메가바이트 기가바이트 테라바이트",
+    "헤르츠 킬로헤르츠 메가헤르츠 기가헤르츠 킬로와트 데시벨 퍼센트포인트",
     "인분 달러 주년 이닝",
 )
 #: Before these a numeral may end in 억, 조, 경: 구조, 일경, 사조 are words.

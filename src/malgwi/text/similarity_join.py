@@ -11,8 +11,9 @@ The surprising choices. Pieces are compared as numbers (any substring's hash is 
 and one product), so strings of one length are joined with those of another by a sort and a binary
 search; a collision costs a comparison, never an answer. And a piece that very many strings share
 ("안녕하세요") would make as many candidates as comparing all pairs: there the same argument is
-applied again to a side of the piece, so that a second piece must be shared, too. Candidates are
-made, filtered and verified `_BLOCK` at a time, so memory stays bounded even where that fails.
+applied again to a side of the piece, so that a second piece must be shared, too, and if need be a
+third; more would have so many places to look in that comparing is cheaper. Candidates are made,
+filtered and verified `_BLOCK` at a time, so memory stays bounded even where that fails.
 
 Legend: N strings, a ≤ b lengths of a shorter and a longer string, k the most edits between them.
 """
@@ -35,6 +36,8 @@ _Hashes = NDArray[np.uint64]
 _BLOCK = 1 << 19
 #: Where strings that share a piece make more candidates than this, they must share another.
 _COMMON = 1 << 14
+#: Pieces asked for at most.
+_MOST_PIECES = 3
 #: Strings hashed at a time.
 _CHUNK = 1 << 16
 #: An odd number, so that its powers have inverses modulo 2⁶⁴.
@@ -205,13 +208,14 @@ def _between(text: _Text, a: int, b: int, k: int, wanted: Wanted | None) -> Iter
 
 
 def _candidates(
-    text: _Text, short: _Group, long: _Group, sides: list[_Side]
+    text: _Text, short: _Group, long: _Group, sides: list[_Side], shared: int = 0
 ) -> Iterator[tuple[Ids, Ids]]:
     """Pairs with equal keys that also share a piece of a side, if one can still be cut.
 
-    The side with the longest pieces is cut, since long pieces are rare.
+    The side with the longest pieces is cut, since long pieces are rare. ``shared`` counts the
+    pieces that the keys stand for.
     """
-    if not sides or not len(short.ids) or not len(long.ids):
+    if shared == _MOST_PIECES or not sides or not len(short.ids) or not len(long.ids):
         short = short.take(np.argsort(short.keys, kind="stable"))
         low, high = _ranges(short, long)
         yield from _blocks(short, long, low, high - low)
@@ -224,11 +228,11 @@ def _candidates(
         for place in side.places(piece, start, size):
             right = long.with_piece(text.hashes(long.ids, side.other_start + place, size))
             around = [*others, *side.around(piece, start, size, place)]
-            yield from _sharing(text, left, right, around)
+            yield from _sharing(text, left, right, around, shared + 1)
 
 
 def _sharing(
-    text: _Text, short: _Group, long: _Group, sides: list[_Side]
+    text: _Text, short: _Group, long: _Group, sides: list[_Side], shared: int
 ) -> Iterator[tuple[Ids, Ids]]:
     """Pairs with equal keys; where they are too many, those that share another piece."""
     low, high = _ranges(short, long)
@@ -241,7 +245,7 @@ def _sharing(
             edges[np.unique(low[common])] += 1
             edges[np.unique(high[common])] -= 1
             inside = np.cumsum(edges[:-1]) > 0
-            yield from _candidates(text, short.take(inside), long.take(common), sides)
+            yield from _candidates(text, short.take(inside), long.take(common), sides, shared)
             count = np.where(common, 0, count)
     yield from _blocks(short, long, low, count)
 
