@@ -20,6 +20,7 @@ OWN = {
     "deep_speech2_streaming": ("--model.lookahead", "7"),
     "conformer": ("--model.front.channels", "32"),
     "conformer_quick": ("--model.encoder.kernel", "9"),
+    "transducer_quick": ("--model.predictor.context", "2"),
 }
 SMALL = {
     "las_4_1024": """--model.listener.units 8 --model.listener.conv-channels 4
@@ -28,6 +29,8 @@ SMALL = {
     "deep_speech2": "--model.units 16 --model.layers 2 --model.channels 4 4 4",
     "deep_speech2_streaming": "--model.units 16 --model.layers 1 --model.channels 4 4",
     "conformer_quick": "--model.encoder.units 16 --model.encoder.layers 2 --model.front.factor 4",
+    "transducer_quick": """--model.encoder.units 8 --model.encoder.layers 1
+        --model.predictor.units 8 --model.predictor.embedding 4 --model.joint-units 8""",
 }
 COMMON = """--front-end.num-mels 20 --batches.max-batch-s 8 --trainer.precision fp32
     --trainer.evaluations 1 --spec-augment off --threads 1 --quiet --epochs 1"""
