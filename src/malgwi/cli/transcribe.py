@@ -94,17 +94,11 @@ def main(
     if timestamps and format == "txt":
         raise ConfigError("--timestamps has no place in plain text: add --format json, srt or vtt")
     fused = Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords)
-    recogniser: Recogniser | ExportedRecogniser
     timed = timestamps or format in ("srt", "vtt")
+    recogniser: Recogniser | ExportedRecogniser
     if is_export(run):
-        refused = timed or fused != Fused() or beams is not None or nbest is not None
-        if refused or method not in (None, "ctc"):
-            raise ConfigError(
-                f"{run} is an export, which finds CTC's likeliest path and no times: leave out "
-                "--method, --beams, --nbest, language models, hot-words, --timestamps and "
-                "subtitles, or give the run folder that it came from"
-            )
-        recogniser = load(run, threads=threads)
+        plain = not timed and fused == Fused() and (beams, nbest) == (None, None)
+        recogniser = exported(run, plain and method in (None, "ctc"), threads)
     else:
         recogniser = fused.into(searched(load_recogniser(run), method, beams, nbest), run)
         if timed:
@@ -130,6 +124,17 @@ def main(
         print(f"{len(failed)} of {len(files)} files could not be read:", file=sys.stderr)
         print("\n".join(f"  {line}" for line in failed), file=sys.stderr)
         raise SystemExit(1)
+
+
+def exported(folder: Path, plain: bool, threads: int | None) -> ExportedRecogniser:
+    """An exported recogniser; refuses what its graph has no scores for, unless all is ``plain``."""
+    if not plain:
+        raise ConfigError(
+            f"{folder} is an export, which finds CTC's likeliest path and no times: leave out "
+            "--method, --beams, --nbest, language models, hot-words, --timestamps and "
+            "subtitles, or give the run folder that it came from"
+        )
+    return load(folder, threads=threads)
 
 
 def searched(
