@@ -77,7 +77,7 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimi
             groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
         )
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, lr=config.learning_rate, betas=config.betas)
+    return kind(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 
 def _decay_groups(

@@ -28,6 +28,7 @@ from malgwi.errors import CheckpointError, ConfigError
 from malgwi.lm.storage import write_whole
 from malgwi.lm.units import TextSettings, differences, fingerprint
 from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.dropout import Dropout
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.tokenizers import jamo_table
 from malgwi.types import Tokenizer
@@ -83,7 +84,7 @@ class LstmModel(nn.Module):
         self.lstm = nn.LSTM(
             config.embedding, config.units, config.layers, dropout=between, batch_first=True
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         if config.output == "tied":
             self.to_embedding = nn.Linear(config.units, config.embedding)
             self.bias = nn.Parameter(torch.zeros(tokenizer.size))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
 from malgwi.nn.clipped_recurrence import SummedRecurrence, clipped_relu
 from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.dropout import Dropout
 from malgwi.nn.recurrent import length_mask
 
 
@@ -78,7 +79,7 @@ class DeepSpeech(AcousticModel):
         self.recurrent = SummedRecurrence(units, "rnn", bidirectional=True)
         self.joined = nn.Linear(units, units)
         self.ctc = ComposedOutput(units, size, letters if config.composed_output else None)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D] (zero past their lengths), lengths [B] → what was heard."""

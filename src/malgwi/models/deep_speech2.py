@@ -18,6 +18,7 @@ from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
 from malgwi.nn.clipped_recurrence import GATES, ClippedCell, SummedRecurrence, clipped_relu
 from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.dropout import Dropout
 from malgwi.nn.recurrent import length_mask
 from malgwi.nn.sequence_norm import SequenceNorm
 
@@ -100,7 +101,7 @@ class DeepSpeech2(AcousticModel):
         self.dense = nn.Linear(units, units, bias=False)
         self.norm = SequenceNorm(units)
         self.ctc = ComposedOutput(units, size, letters if config.composed_output else None)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D] (zero past their lengths), lengths [B] → what was heard."""

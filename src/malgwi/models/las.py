@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.attention import ATTENTIONS, Attend, AttentionKind
+from malgwi.nn.dropout import Dropout
 from malgwi.nn.output_layer import Letters, output_layer
 from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
 from malgwi.nn.subsampling import join_frames
@@ -144,7 +145,7 @@ class Listener(nn.Module):
             width = layer.outputs
         norms = config.layers if config.layer_norm else 0
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(norms))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.outputs = width
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -220,7 +221,7 @@ class Speller(nn.Module):
         )
         self.bottleneck = nn.Linear(config.units + memory_units, config.units)
         self.output = output_layer(config.units, size, letters, rank)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def start(self, rows: int, memory: Tensor) -> SpellerState:
         """The state before the first token, for ``rows`` rows over memory [B, S, E]."""

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.dropout import Dropout
 from malgwi.nn.recurrent import Cell, RecurrentLayer
 
 
@@ -111,7 +112,7 @@ class Encoder(nn.Module):
             width = layer.outputs
             self.layers.append(layer)
             self.norms.append(nn.LayerNorm(width) if config.layer_norm else nn.Identity())
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.outputs = width
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,7 +139,7 @@ class Predictor(nn.Module):
         super().__init__()
         self.context = config.context
         self.embedding = nn.Embedding(size, config.embedding)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         if config.context:
             self.mix = nn.Linear(config.context * config.embedding, config.units)
         else:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from malgwi.errors import ConfigError
+from malgwi.nn.dropout import Dropout
 from malgwi.nn.positions import sinusoids
 from malgwi.nn.recurrent import length_mask
 from malgwi.nn.sequence_norm import SequenceNorm
@@ -65,7 +66,7 @@ class ConformerEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.blocks = nn.ModuleList(ConformerBlock(config) for _ in range(config.layers))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """x [B, S, E], lengths [B] → [B, S, E], zero in the padding."""
@@ -108,7 +109,7 @@ class FeedForward(nn.Module):
         units, wide = config.units, config.units * config.expansion
         self.norm = nn.LayerNorm(units)
         self.widen, self.narrow = nn.Linear(units, wide), nn.Linear(wide, units)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, S, E] → what to add to it."""
@@ -132,7 +133,7 @@ class RelativeAttention(nn.Module):
         self.merge = nn.Linear(units, units)
         self.content_bias = nn.Parameter(torch.zeros(self.heads, 1, units // self.heads))
         self.distance_bias = nn.Parameter(torch.zeros(self.heads, 1, units // self.heads))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
         """x [B, S, E], mask [B, S], positions [2S − 1, E] of distances S − 1 … 1 − S → to add."""
@@ -178,7 +179,7 @@ class ConvolutionModule(nn.Module):
         self.batch_norm = SequenceNorm(units) if config.conv_norm == "batch" else None
         self.layer_norm = nn.LayerNorm(units) if config.conv_norm == "layer" else None
         self.pointwise = nn.Linear(units, units)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         """x [B, S, E], lengths [B], mask [B, S] → what to add to it."""

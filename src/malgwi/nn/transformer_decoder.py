@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from malgwi.errors import ConfigError
 from malgwi.nn.attention import MultiHead
+from malgwi.nn.dropout import Dropout
 from malgwi.nn.output_layer import Letters, output_layer
 from malgwi.nn.positions import sinusoids
 from malgwi.nn.recurrent import length_mask
@@ -81,7 +82,7 @@ class TransformerDecoder(nn.Module):
         self.blocks = nn.ModuleList(DecoderBlock(units, config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(units)
         self.output = output_layer(units, size, letters, rank)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, tokens: Tensor, memory: Tensor, lengths: Tensor) -> Tensor:
         """Teacher forcing: tokens [B, U], memory [B, S, E], lengths [B] → logits [B, U, V]."""
@@ -137,7 +138,7 @@ class DecoderBlock(nn.Module):
         self.widen = nn.Linear(units, units * config.expansion)
         self.narrow = nn.Linear(units * config.expansion, units)
         self.norms = nn.ModuleList(nn.LayerNorm(units) for _ in range(3))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self, x: Tensor, cached: tuple[Tensor, Tensor], heard: Heard, heard_keys: Tensor

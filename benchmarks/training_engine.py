@@ -1,0 +1,153 @@
+"""How fast the training engine is: audio and GFLOP a second, and where a step's time goes.
+
+    python benchmarks/training_engine.py TRAIN.jsonl [--recipes quick conformer_quick] [--steps 60]
+
+The loop is the one that `malgwi train` runs; clocks hang on its own calls. GFLOP/s count the
+model's multiply-adds for the audio of a step (`malgwi train --dry-run` prints them), twice for the
+forward and four times for the backward pass; padding and element-wise work earn nothing. The
+machine's own matrix product is measured in the same process, in the run's precision. Ten steps
+go by before the clocks start. --operators names the costliest operations of each recipe.
+Prints a table for docs/experiments.md; wants an idle machine.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import nn
+
+from malgwi import manifest
+from malgwi.cli.doctor import gigaflops
+from malgwi.cost import measure_cost
+from malgwi.optim import MovingAverage
+from malgwi.recipes import recipe
+from malgwi.run import Built, build
+from malgwi.trainer import train
+from malgwi.training_log import TrainingLog
+
+WARM_UP = 10
+HEAD = (
+    "| recipe | precision | audio s / s | GFLOP/s | of a matrix product | load | forward "
+    "| backward | step | outside |"
+)
+
+
+def measure(name: str, cuts: Path, steps: int, operators: int) -> str:
+    """One line of the table."""
+    config = recipe(name)
+    trainer = replace(
+        config.trainer,
+        max_steps=WARM_UP + steps,
+        epochs=None,
+        budget_s=None,
+        evaluations=1,
+        checkpoint_steps=10**9,
+    )
+    every = list(manifest.read(cuts))
+    with tempfile.TemporaryDirectory() as folder:
+        built = build(
+            replace(config, trainer=trainer), every[4:], every[:4], Path(folder), lambda _: None
+        )
+        frame_s = config.front_end.hop_ms / 1000
+        model = built.parts.model
+        parts = measure_cost(model, config.front_end.num_features, frame_s)
+        spent, total_s, audio_s = timed_training(built, Path(folder), operators)
+    inside = [spent[part] for part in ("load", "forward", "backward", "step")]
+    achieved = 6e-9 * sum(part.multiply_adds for part in parts) * audio_s / (inside[1] + inside[2])
+    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[built.trainer.precision]
+    peak = gigaflops(dtype, size=2048, budget_s=1.0)
+    shares = [f"{100 * seconds / total_s:.0f} %" for seconds in (*inside, total_s - sum(inside))]
+    return (
+        " | ".join(
+            (
+                f"| {name}",
+                built.trainer.precision,
+                f"{audio_s / total_s:.0f}",
+                f"{achieved:.0f}",
+                f"{100 * achieved / peak:.0f} % of {peak:.0f}",
+                *shares,
+            )
+        )
+        + " |"
+    )
+
+
+def timed_training(built: Built, folder: Path, operators: int) -> tuple[Counter[str], float, float]:
+    """Train with clocks on load, forward, backward and step: their seconds, all, of audio."""
+    spent = Counter[str]()
+    audio: list[float] = []
+    began = ended = 0.0
+
+    def clocked(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            value = call(*args, **options)
+            if len(audio) > WARM_UP:
+                spent[name] += time.perf_counter() - start
+            return value
+
+        return timed
+
+    load = built.parts.batches.load
+
+    def loaded(*args: Any) -> Any:
+        nonlocal began
+        if len(audio) == WARM_UP:
+            began = time.perf_counter()
+        batch = load(*args)
+        audio.append(batch.audio_s)
+        return batch
+
+    def evaluate(_model: torch.nn.Module) -> float:
+        nonlocal ended
+        ended = time.perf_counter()
+        return 1.0
+
+    objective = clocked("forward", built.parts.objective)
+    parts = replace(built.parts, objective=objective, evaluate=evaluate)
+    with (
+        patch.object(parts.batches, "load", clocked("load", loaded)),
+        patch.object(torch.Tensor, "backward", clocked("backward", torch.Tensor.backward)),
+        patch.object(nn.utils, "clip_grad_norm_", clocked("step", nn.utils.clip_grad_norm_)),
+        patch.object(torch.optim.AdamW, "step", clocked("step", torch.optim.AdamW.step)),
+        patch.object(torch.optim.Adam, "step", clocked("step", torch.optim.Adam.step)),
+        patch.object(MovingAverage, "update", clocked("step", MovingAverage.update)),
+        TrainingLog(folder) as log,
+        torch.profiler.profile() if operators else nullcontext() as profile,
+    ):
+        train(parts, built.trainer, folder, log)
+    if profile is not None:
+        print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=operators))
+    return spent, ended - began, sum(audio[WARM_UP:])
+
+
+def main() -> None:
+    """Measure the recipes that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cuts", type=Path, help="manifest of a training split")
+    parser.add_argument("--recipes", nargs="+", default=["quick", "conformer_quick"])
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--operators", type=int, default=0, help="name so many operations")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    rows = [
+        measure(name, options.cuts, options.steps, options.operators) for name in options.recipes
+    ]
+    print(f"{date.today()}, {options.threads} threads of {platform.processor() or 'this machine'}")
+    print("\n".join((HEAD, "|---" * (HEAD.count("|") - 1) + "|", *rows)))
+
+
+if __name__ == "__main__":
+    main()
