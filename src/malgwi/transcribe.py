@@ -306,7 +306,7 @@ class Recogniser:
                 f"decoding by {self.decoding.method} is greedy and minds no language model or "
                 "hot-words: decode with method beam, ctc_beam or transducer_beam"
             )
-        bonus = weights.insertion_bonus
+        bonus = 0.0 if self.language_model is None else weights.insertion_bonus
         return Fusion(parts, end_id=self.tokenizer.end_id, insertion_bonus=bonus)
 
     def _search_transducer(self, encoded: Encoded, fusion: Fusion | None) -> list[list[Hypothesis]]:

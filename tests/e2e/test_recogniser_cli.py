@@ -147,6 +147,22 @@ def test_hypotheses_can_be_scored_again(run: Path, corpus: Path) -> None:
     assert json.loads(done.stdout)["cer_nospace"] == report["scores"]["cer_nospace"]
 
 
+def test_reports_are_drawn_beside_each_other(run: Path, corpus: Path) -> None:
+    greedy, beam, part = corpus / "greedy", corpus / "wide", corpus / "part.jsonl"
+    malgwi("evaluate", run, corpus / "test.jsonl", "--out", greedy, "--method", "ctc")
+    malgwi("evaluate", run, corpus / "test.jsonl", "--out", beam, "--beside", greedy)
+    page = (beam / "report.html").read_text(encoding="utf-8")
+    assert page.count('class="disc"') == 2
+    assert "disc" not in (greedy / "report.html").read_text(encoding="utf-8").split("<main")[1]
+    record = json.loads((beam / "report.json").read_text(encoding="utf-8"))["beside"]
+    assert [one["search"] for one in record] == ["ctc"]
+    lines = (corpus / "test.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    part.write_text("".join(lines[:2]), encoding="utf-8")
+    refused = malgwi("evaluate", run, part, "--out", beam, "--beside", greedy, check=False)
+    assert refused.returncode == 2
+    assert "Evaluate both on the same manifest" in " ".join(refused.stderr.split())
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_run_resumes_to_the_same_bytes(corpus: Path, number: int) -> None:
     whole, broken = corpus / f"whole{number}", corpus / f"broken{number}"

@@ -101,9 +101,24 @@ def test_a_beam_search_minds_hot_words_and_language_models(method: str) -> None:
     taught = replace(recogniser, language_model=against)
     assert taught.recognise(sound)[0].text[:1] != plain.text[:1]
     # Equal weights for and against: the two cancel.
-    fusion = FusionConfig(lm_weight=0.5, source_weight=0.5)
+    fusion = FusionConfig(lm_weight=0.5, source_weight=0.5, insertion_bonus=0.0)
     both = replace(taught, source_model=against).with_decoding(fusion=fusion)
     assert both.recognise(sound)[0].text == plain.text
+
+
+@pytest.mark.parametrize(("method", "bonus"), [("beam", -60.0), ("ctc_beam", 60.0)])
+def test_the_bonus_counts_where_there_is_a_language_model_and_nowhere_else(
+    method: str, bonus: float
+) -> None:
+    sound = [speech(1.5, 3)]
+    fusion = FusionConfig(lm_weight=0.0, insertion_bonus=bonus)
+    recogniser = make().with_decoding(method=method, fusion=fusion)
+    (plain,) = recogniser.recognise(sound)
+    (warm,) = recogniser.with_hotwords({"타파": 0.0}).recognise(sound)
+    assert warm.text == plain.text
+    model = RandomTrigram(seed=0, vocabulary_size=recogniser.tokenizer.size)
+    (paid,) = replace(recogniser, language_model=model).recognise(sound)
+    assert (len(paid.text) - len(plain.text)) * bonus > 0
 
 
 def test_greedy_decoding_refuses_what_it_would_not_mind() -> None:

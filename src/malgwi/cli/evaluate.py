@@ -4,7 +4,7 @@ import datetime
 import json
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,8 +28,17 @@ from malgwi.evaluate import Utterance as Decoded
 from malgwi.metrics.confidence import Interval, widest
 from malgwi.metrics.error_rate import Scores, score
 from malgwi.metrics.unseen import Unseen, unseen
-from malgwi.report import Limits, Report, Utterance, plot_attention, write_report
-from malgwi.run import load_config, load_recogniser, training_characters
+from malgwi.report import (
+    Contender,
+    Limits,
+    Report,
+    Utterance,
+    plot_attention,
+    read_contender,
+    write_report,
+)
+from malgwi.run import load_config, load_recogniser, references, training_characters
+from malgwi.text.normalize import NormalizerConfig
 from malgwi.text.scripts import script
 from malgwi.training_log import read_metrics
 from malgwi.transcribe import Method, Recogniser
@@ -47,8 +56,10 @@ def main(
     calibrate: bool = False,
     lm: Path | None = None,
     lm_weight: float | None = None,
+    lm_bonus: float | None = None,
     source_lm: Path | None = None,
     hotwords: tuple[str, ...] = (),
+    beside: tuple[Path, ...] = (),
     threads: int | None = None,
 ) -> None:
     """Score a trained recogniser on a manifest and write report.json and report.html.
@@ -66,6 +77,8 @@ def main(
 
     malgwi evaluate runs/first data/dev.jsonl --calibrate
 
+    malgwi evaluate runs/first data/test.jsonl --out reports/beam --beside reports/greedy
+
     Args:
         run: A run folder.
         manifests: What to decode.
@@ -79,9 +92,13 @@ def main(
             it was not fitted on.
         lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
         lm_weight: How much it has to say, if not what the run says.
+        lm_bonus: Nats added for each unit written, since a language model prefers short texts;
+            if not what the run says.
         source_lm: A language model of the training transcripts, which counts against.
         hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
             or files with one a line.
+        beside: Folders of other reports on the same manifest: error rate, speed and size of all
+            are drawn together.
         threads: CPU threads.
     """
     if threads is not None:
@@ -92,9 +109,16 @@ def main(
         out or run,
         method=method,
         beams=beams,
-        fused=Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords),
+        fused=Fused(
+            lm=lm,
+            lm_weight=lm_weight,
+            lm_bonus=lm_bonus,
+            source_lm=source_lm,
+            hotwords=hotwords,
+        ),
         confidence=confidence,
         calibrate=calibrate,
+        beside=beside,
     )
 
 
@@ -108,6 +132,7 @@ def evaluate_run(
     confidence: bool = False,
     calibrate: bool = False,
     fused: Fused | None = None,
+    beside: Sequence[Path] = (),
     console: Console | None = None,
 ) -> Report:
     """Decode, score and write ``out``/report.json, report.html and hypotheses.jsonl."""
@@ -120,6 +145,7 @@ def evaluate_run(
     if calibrate:
         recogniser = replace(recogniser, calibrations={})
     cuts = {cut.id: cut for cut in manifest.read_all(manifests)}
+    others = _others(beside, references(cuts.values(), config), config.text)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("decoding", total=len(cuts))
         found = evaluate(
@@ -139,13 +165,14 @@ def evaluate_run(
         intervals=intervals(scores, found),
         decoding=decoding,
         speed=found.speed,
-        size=found.size,
+        size=replace(found.size, bytes_on_disk=found.size.bytes_on_disk + fused.bytes_on_disk()),
         utterances=[
             _shown(u, recogniser, cuts[u.id], played=u.id in played) for u in found.utterances
         ],
         curves=_curves(run),
         confidence=_confidence(run, recogniser, found, calibrate=calibrate),
         unseen=_unseen(run, found),
+        beside=others,
         facts={
             "run": str(run),
             "manifests": ", ".join(map(str, manifests)),
@@ -162,6 +189,16 @@ def evaluate_run(
     summarise(report, console)
     console.print(f"report: {files.html}", highlight=False, soft_wrap=True)
     return report
+
+
+def _others(
+    beside: Sequence[Path], said: Mapping[str, str], counting: NormalizerConfig
+) -> list[Contender]:
+    """The reports to compare with, refused before hours of decoding rather than after."""
+    if not beside:
+        return []
+    fingerprint = score(said, said, counting).passport.fingerprint
+    return [read_contender(path, fingerprint) for path in beside]
 
 
 def _confidence(

@@ -18,10 +18,11 @@ BOOST = 4.0
 
 @dataclass(frozen=True, kw_only=True)
 class Fused:
-    """What the options ``--lm``, ``--lm-weight``, ``--source-lm`` and ``--hotwords`` ask for."""
+    """What ``--lm``, ``--lm-weight``, ``--lm-bonus``, ``--source-lm``, ``--hotwords`` ask for."""
 
     lm: Path | None = None
     lm_weight: float | None = None
+    lm_bonus: float | None = None
     source_lm: Path | None = None
     hotwords: Sequence[str] = ()
 
@@ -36,12 +37,17 @@ class Fused:
         for name, path in (("language_model", self.lm), ("source_model", self.source_lm)):
             if path is not None:
                 changes[name] = load(path, recogniser.tokenizer, run)
-        if self.lm_weight is not None:
-            fusion = replace(recogniser.decoding.fusion, lm_weight=self.lm_weight)
+        wanted = {"lm_weight": self.lm_weight, "insertion_bonus": self.lm_bonus}
+        if given := {name: value for name, value in wanted.items() if value is not None}:
+            fusion = replace(recogniser.decoding.fusion, **given)
             changes["decoding"] = replace(recogniser.decoding, fusion=fusion)
         if changes:
             recogniser = replace(recogniser, **changes)
         return recogniser.with_hotwords(boosts(self.hotwords)) if self.hotwords else recogniser
+
+    def bytes_on_disk(self) -> int:
+        """Of the language models, which use needs as it needs the recogniser."""
+        return sum(path.stat().st_size for path in (self.lm, self.source_lm) if path is not None)
 
     def record(self) -> dict[str, Any]:
         """For the passport of a score: which files, by hash, and which phrases."""

@@ -36,6 +36,7 @@ def main(
     nbest: int | None = None,
     lm: Path | None = None,
     lm_weight: float | None = None,
+    lm_bonus: float | None = None,
     source_lm: Path | None = None,
     hotwords: tuple[str, ...] = (),
     raw_rate: int | None = None,
@@ -78,6 +79,8 @@ def main(
         nbest: Hypotheses to keep (in JSON).
         lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
         lm_weight: How much it has to say, if not what the run says.
+        lm_bonus: Nats added for each unit written, since a language model prefers short texts;
+            if not what the run says.
         source_lm: A language model of the training transcripts, which counts against.
         hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
             or files with one a line.
@@ -93,7 +96,13 @@ def main(
         torch.set_num_threads(threads)
     if timestamps and format == "txt":
         raise ConfigError("--timestamps has no place in plain text: add --format json, srt or vtt")
-    fused = Fused(lm=lm, lm_weight=lm_weight, source_lm=source_lm, hotwords=hotwords)
+    fused = Fused(
+        lm=lm,
+        lm_weight=lm_weight,
+        lm_bonus=lm_bonus,
+        source_lm=source_lm,
+        hotwords=hotwords,
+    )
     timed = timestamps or format in ("srt", "vtt")
     recogniser: Recogniser | ExportedRecogniser
     if is_export(run):

@@ -37,12 +37,15 @@ class FusionConfig:
         source_weight: By which the log-probability of a language model of the training
             transcripts counts against (density ratio); attention models gain by it.
         insertion_bonus: β, added for each token written. A language model prefers short texts;
-            this makes up for it. It counts only where a language model or hot-words are given.
+            this makes up for it. It counts only where a language model is given.
+
+    The defaults are near the best for syllables and CTC's prefix beam on development speech
+    (docs/experiments.md, "What a language model should count").
     """
 
-    lm_weight: float = 0.3
+    lm_weight: float = 0.5
     source_weight: float = 0.1
-    insertion_bonus: float = 0.0
+    insertion_bonus: float = 2.0
 
     def __post_init__(self) -> None:
         for name in ("lm_weight", "source_weight", "insertion_bonus"):

@@ -3,7 +3,8 @@
 contents.py is what a report says. page.py lays it out, out of kinds.py (what kind of errors),
 confusions.py (letters taken for others), breakdown.py (where the errors are), listing.py (the
 utterances), diff.py (aligned texts), charts.py (bars, curves, attention as HTML),
-reliability_chart.py (whether confidence can be believed) and sound.py (audio inside the page).
+reliability_chart.py (whether confidence can be believed), trade_off.py (error rate, speed and size
+beside others) and sound.py (audio inside the page).
 figures.py draws curves and attention as files of their own. The page needs nothing but itself: no
 network, no other file.
 """
@@ -18,14 +19,17 @@ from malgwi.report.breakdown import breakdown
 from malgwi.report.contents import Limits, Report, Utterance
 from malgwi.report.figures import plot_attention, plot_curves
 from malgwi.report.page import render
+from malgwi.report.trade_off import Contender, read_contender
 
 __all__ = [
+    "Contender",
     "Limits",
     "Report",
     "ReportFiles",
     "Utterance",
     "plot_attention",
     "plot_curves",
+    "read_contender",
     "write_report",
 ]
 

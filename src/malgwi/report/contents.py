@@ -16,6 +16,7 @@ from malgwi.metrics.confidence import Interval
 from malgwi.metrics.error_kinds import KindCounts, error_kinds
 from malgwi.metrics.error_rate import Rates, Scores
 from malgwi.metrics.unseen import Unseen
+from malgwi.report.trade_off import Contender
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,7 @@ class Report:
         facts: Whatever else should stand in the report: machine, date, command, checkpoint.
         confidence: How far the confidence of characters can be believed, where it was checked.
         unseen: Characters that training never saw; None where it is not known what it saw.
+        beside: Other evaluations of the same references, to be drawn together with this one.
     """
 
     title: str
@@ -112,6 +114,7 @@ class Report:
     facts: Mapping[str, Any] = field(default_factory=dict)
     confidence: ConfidenceCheck | None = None
     unseen: Unseen | None = None
+    beside: Sequence[Contender] = ()
 
     def __post_init__(self) -> None:
         shown = {utterance.id for utterance in self.utterances}
@@ -143,6 +146,7 @@ class Report:
             "facts": self.facts,
             "confidence": None if self.confidence is None else self.confidence.to_dict(),
             "unseen_characters": None if self.unseen is None else self.unseen.to_dict(),
+            "beside": [one.to_dict() for one in self.beside],
             "utterances": [u.to_dict(self.rates(u)) for u in self.utterances],
         }
         plain_record: dict[str, Any] = plain(record)

@@ -21,6 +21,7 @@ from malgwi.report.confusions import heat_maps
 from malgwi.report.contents import Limits, Report, Utterance, plain, speed_record
 from malgwi.report.kinds import kinds
 from malgwi.report.reliability_chart import confidence
+from malgwi.report.trade_off import Contender, trade_off
 
 
 def render(report: Report, limits: Limits) -> str:
@@ -50,12 +51,20 @@ def render(report: Report, limits: Limits) -> str:
         heat=_section("Letters taken for others", heat_maps(report.kinds.confusions), "letters"),
         confusions=by_character(report.utterances),
         confidence=_section("Confidence", confidence(report.confidence), "columns"),
+        beside=_section("Beside others", _beside(report), "trade-off"),
         curves=_section("Training", charts.curves(report.curves), "charts"),
         utterances=listing.utterances(report, limits),
         speaker_options=_speaker_options(report),
         counting=_settings(report.scores.counting),
         decoding=_settings(report.decoding),
     )
+
+
+def _beside(report: Report) -> str:
+    """This evaluation and those that it is to be compared with; nothing without any."""
+    if not report.beside:
+        return ""
+    return trade_off([Contender.of(report.to_dict()), *report.beside])
 
 
 def _section(title: str, content: str, style: str) -> str:
