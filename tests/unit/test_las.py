@@ -217,3 +217,20 @@ def test_every_recipe_starts_and_steps_at_a_tiny_size(name: str) -> None:
     output.logits.square().mean().backward()
     assert output.logits.shape == (2, 4, SIZE)
     assert model.speller.embedding.weight.grad is not None
+
+
+def test_a_listener_alone_is_a_ctc_model() -> None:
+    torch.manual_seed(0)
+    whole = make()
+    alone = LAS(WIDTH, SIZE, LASConfig(listener=LISTENER, speller=None, ctc=True)).eval()
+    alone.load_state_dict(
+        {k: v for k, v in whole.state_dict().items() if not k.startswith("speller.")}
+    )
+    features, lengths, tokens = batch()
+    heard, expected = alone.encode(features, lengths), whole.encode(features, lengths)
+    assert torch.equal(heard.ctc_log_probs, expected.ctc_log_probs)
+    assert alone.config.writer is None
+    with pytest.raises(TypeError, match="no speller"):
+        alone.write(tokens, heard)
+    with pytest.raises(ConfigError, match="no output"):
+        LASConfig(speller=None, ctc=False)

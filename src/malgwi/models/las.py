@@ -94,7 +94,7 @@ class LASConfig:
 
     Attributes:
         listener: The encoder.
-        speller: The decoder.
+        speller: The decoder; None for the listener's CTC alone.
         ctc: Whether the listener also carries a CTC output (Watanabe et al. 2017).
         composed_output: Whether syllable scores are composed of initial, medial and final.
         output_rank: Of a composed output: products of letters in place of a vector a syllable, so
@@ -103,16 +103,20 @@ class LASConfig:
     """
 
     listener: ListenerConfig = field(default_factory=ListenerConfig)
-    speller: SpellerConfig = field(default_factory=SpellerConfig)
+    speller: SpellerConfig | None = field(default_factory=SpellerConfig)
     ctc: bool = False
     composed_output: bool = False
     output_rank: int | None = None
     kind: Literal["las"] = "las"
 
+    def __post_init__(self) -> None:
+        if not self.ctc and self.speller is None:
+            raise ConfigError("model has no output: set model.ctc to True or give model.speller")
+
     @property
-    def writer(self) -> Writer:
-        """The speller."""
-        return "attention"
+    def writer(self) -> Writer | None:
+        """The speller, if there is one."""
+        return None if self.speller is None else "attention"
 
 
 class LASOutput(NamedTuple):
@@ -329,8 +333,8 @@ class LAS(AcousticModel):
         letters, rank = (letters if config.composed_output else None), config.output_rank
         self.config, self.size = config, size
         self.listener = Listener(inputs, config.listener)
-        width = self.listener.outputs
-        self.speller = Speller(width, size, config.speller, letters, rank)
+        width, head = self.listener.outputs, config.speller
+        self.speller = None if head is None else Speller(width, size, head, letters, rank)
         self.ctc = output_layer(width, size, letters, rank) if config.ctc else None
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
@@ -350,7 +354,7 @@ class LAS(AcousticModel):
         """Encode and write at once, with the attention: tokens [B, U + 1] begin with the start."""
         encoded = self.encode(features, lengths)
         memory, lengths = encoded.memory, encoded.lengths
-        logits, attention = self.speller(tokens, memory, lengths, sampling, generator)
+        logits, attention = self._writer()(tokens, memory, lengths, sampling, generator)
         return LASOutput(logits, attention, encoded)
 
     def write(
@@ -362,13 +366,19 @@ class LAS(AcousticModel):
     ) -> Tensor:
         """The speller, teacher-forced: logits [B, U + 1, V]."""
         memory, lengths = encoded.memory, encoded.lengths
-        logits: Tensor = self.speller(tokens, memory, lengths, sampling, generator)[0]
+        logits: Tensor = self._writer()(tokens, memory, lengths, sampling, generator)[0]
         return logits
 
     def scorer(self, encoded: Encoded) -> "LASScorer":
         """The model as a beam search sees it, for one encoded batch."""
         memory, mask = encoded.memory, length_mask(encoded.lengths, encoded.memory.shape[1])
-        return LASScorer(self.speller, memory, self.speller.attend.keys(memory), mask)
+        speller = self._writer()
+        return LASScorer(speller, memory, speller.attend.keys(memory), mask)
+
+    def _writer(self) -> Speller:
+        if self.speller is None:
+            raise TypeError("this listener has no speller: model.speller is None")
+        return self.speller
 
 
 class LASScorer:
