@@ -74,6 +74,19 @@ def test_a_tokenizer_decides_units_and_spaces(
     assert "--tokenizer" in fails(capsys, out, "--eval", text)  # pieces cannot be cut without
 
 
+@pytest.mark.parametrize("kind", sorted(tokenizers.TOKENIZERS.keys() - {"label_table"}))
+def test_there_is_a_model_for_every_kind_of_unit(
+    kind: str, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokenizer = tokenizers.train(LINES, TokenizerConfig(kind=kind, vocab_size=50))
+    record = tmp_path / "tokenizer.json"
+    record.write_text(json.dumps(tokenizer.to_dict()), encoding="utf-8")
+    run(capsys, text, "--out", tmp_path / "model.lm", "--tokenizer", record)
+    model = lm.load(tmp_path / "model.lm").bind(tokenizer, NormalizerConfig())
+    known = tokenizer.encode("네")[0]
+    assert model.score(model.start(1))[0, known] > model.score(model.start(1)).mean()
+
+
 def test_entropy_pruning_makes_a_smaller_model(
     text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from malgwi import lm, tokenizers
 from malgwi.errors import ConfigError, DataError
-from malgwi.lm.units import TextSettings, Units, fingerprint
+from malgwi.lm.units import TextSettings, Units, fingerprint, units_of
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.types import Tokenizer
 
@@ -49,7 +49,7 @@ def source_of(
         return Source(paths=texts, settings=settings, tokenizer=None)
     tokenizer = _read_tokenizer(tokenizer_path)
     record = tokenizer.to_dict()
-    kind = {"label_table": "syllable"}.get(record["kind"], record["kind"])
+    kind = units_of(tokenizer)
     of_run = _run_normalizer(tokenizer_path)
     if normalizer is not None and of_run is not None and normalizer != of_run:
         raise ConfigError(

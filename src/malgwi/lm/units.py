@@ -133,6 +133,12 @@ def _one(tokenizer: Tokenizer, token: int) -> str:
     return SPACE + inner if twice == f"{once} {once}" else inner
 
 
+def units_of(tokenizer: Tokenizer) -> Units:
+    """What a language model for this tokenizer counts: all tokenizers of characters cut alike."""
+    kind: Units = tokenizer.to_dict()["kind"]
+    return kind if kind in ("jamo", "subword") else "syllable"
+
+
 def fingerprint(tokenizer: Tokenizer) -> str:
     """SHA-256 of a tokenizer's record."""
     record = json.dumps(tokenizer.to_dict(), sort_keys=True, ensure_ascii=False)
@@ -154,8 +160,7 @@ def differences(
     ["units: the language model's are syllable, the recogniser's jamo", \
 "spaces: the language model's are units, the recogniser's are left out"]
     """
-    record = tokenizer.to_dict()
-    kind = {"label_table": "syllable"}.get(record["kind"], record["kind"])
+    record, kind = tokenizer.to_dict(), units_of(tokenizer)
     found = []
     if kind != settings.units:
         found.append(f"units: the language model's are {settings.units}, the recogniser's {kind}")
