@@ -58,7 +58,7 @@ class Options:
     Args:
         data: ``embedded``, or manifests of the training, development and test part.
         name: Of the corpus, in the table's markers; embedded or real by default.
-        recipe: The baseline; telephone for the embedded corpus, else quick.
+        recipe: The baseline; demo for the embedded corpus, else joint_quick.
         epochs: Of every training run.
         budget: Wall-clock time of every training run instead, such as 3m.
         seeds: How many seeds; errors are summed over them.
@@ -105,7 +105,7 @@ def prepare(options: Options, name: str, folder: Path) -> Ablation:
     if options.epochs is not None and options.budget is not None:
         raise ConfigError("--epochs or --budget: give one, so that all variants end alike")
     epochs = options.epochs or EPOCHS if options.budget is None else None
-    recipe_name = options.recipe or ("telephone" if options.data == (EMBEDDED,) else "quick")
+    recipe_name = options.recipe or ("demo" if options.data == (EMBEDDED,) else "joint_quick")
     data, saved = read_data(options.data), load_settings(folder)
     base = with_end(recipe(recipe_name), options.budget, epochs)
     before = None if saved is None else from_yaml(saved.config)

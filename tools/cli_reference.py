@@ -18,12 +18,12 @@ from malgwi.corpora import CORPORA
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "cli.md"
 _WIDTH = "100"
 #: Commands whose options depend on a first word, and the words to show.
-_FIRST_WORDS: dict[str, tuple[str, ...]] = {"prepare": tuple(CORPORA), "train": ("quick",)}
+_FIRST_WORDS: dict[str, tuple[str, ...]] = {"prepare": tuple(CORPORA), "train": ("joint_quick",)}
 
 _HEAD = """# Command line
 
 Written by `python tools/cli_reference.py` from the commands' own help; change it there.
-The settings under `malgwi train quick` are those of every recipe; the values are quick's.
+The settings under `malgwi train joint_quick` are those of every recipe; the values are its own.
 """
 
 

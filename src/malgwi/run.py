@@ -216,8 +216,8 @@ def _unfit(example: Example, config: BatchConfig) -> str | None:
 
 
 def _warn_of_length(examples: Sequence[Example], config: RunConfig, say: Say) -> None:
-    """Say so where decoding would stop short of references: jamo need more tokens a second."""
-    if not examples:
+    """Say so where a writer would stop short of references: jamo need more tokens a second."""
+    if not examples or config.decoding.method not in ("beam", "attention"):
         return
     limits = config.decoding.beam.max_lengths(torch.tensor([e.duration_s for e in examples]))
     cut = sum(len(e.tokens) > int(n) for e, n in zip(examples, limits, strict=True))

@@ -14,6 +14,7 @@ from tests.tones import make_corpus
 #: recipe → one setting that its model alone has, as typed, and the value that it must get
 OWN = {
     "quick": ("--model.listener.units", "48"),
+    "joint_quick": ("--model.speller.units", "48"),
     "las_4_1024": ("--model.listener.conv-channels", "8"),
     "deep_speech": ("--model.context", "5"),
     "deep_speech2": ("--model.layers", "3"),
@@ -23,6 +24,7 @@ OWN = {
     "transducer_quick": ("--model.predictor.context", "2"),
 }
 SMALL = {
+    "quick": "--model.listener.units 8 --model.listener.layers 1",
     "las_4_1024": """--model.listener.units 8 --model.listener.conv-channels 4
         --model.speller.units 8 --model.speller.embedding 4 --model.speller.attention-units 8""",
     "deep_speech": "--model.units 32 --model.context 3",

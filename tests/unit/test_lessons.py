@@ -88,7 +88,7 @@ SEARCHES_OFF = {
 }
 
 
-@pytest.mark.parametrize("name", ["telephone", "quick"])
+@pytest.mark.parametrize("name", ["demo", "joint_quick"])
 def test_a_trained_variant_changes_exactly_what_it_names(name: str) -> None:
     base = recipe(name)
     found = {key: set(changes(base, variant.change(base))) for key, variant in TRAINED.items()}
@@ -98,7 +98,7 @@ def test_a_trained_variant_changes_exactly_what_it_names(name: str) -> None:
 
 
 def test_what_is_turned_off_is_off() -> None:
-    changed = {key: variant.change(recipe("telephone")) for key, variant in TRAINED.items()}
+    changed = {key: variant.change(recipe("demo")) for key, variant in TRAINED.items()}
     assert changed["predict_spaces"].tokenizer.spaces
     assert changed["no_label_smoothing"].objective.smoothing == 0
     assert changed["no_trimming"].front_end.trim_db is None
@@ -111,7 +111,7 @@ def test_what_is_turned_off_is_off() -> None:
 
 
 def test_a_searched_variant_changes_exactly_what_it_names() -> None:
-    decoding = recipe("telephone").decoding
+    decoding = recipe("demo").decoding
     correct = attention_beam(decoding)
     assert (correct.method, correct.beam.beams, correct.beam.ctc_weight) == ("beam", 8, 0.0)
     assert correct.beam.length_normalization > 0
@@ -191,7 +191,7 @@ def measured(toy: tuple[str, str, str], tmp_path_factory: pytest.TempPathFactory
     options = Options(
         data=toy,
         name="tones",
-        recipe="telephone",
+        recipe="demo",
         epochs=1,
         only=(*ONLY, *SEARCHES),
         out=folder / "out",
@@ -236,7 +236,7 @@ def test_compared_by_the_joint_search(
     options = Options(
         data=toy,
         name="tones",
-        recipe="telephone",
+        recipe="demo",
         epochs=1,
         only=("beam_unsorted",),
         search="joint",
@@ -383,7 +383,7 @@ def made(name: str, errors: Callable[[int], int], *, seed: int = 0, **fields: ob
 SETTINGS = Settings(
     name="toy",
     data=("embedded",),
-    recipe="telephone",
+    recipe="demo",
     end=("epochs", "20"),
     config="",
     search="attention",

@@ -10,6 +10,7 @@ RECIPES: dict[str, str] = {
     "quick": "malgwi.recipes.quick:quick",
     "telephone": "malgwi.recipes.quick:telephone",
     "demo": "malgwi.recipes.quick:demo",
+    "joint_quick": "malgwi.recipes.quick:joint_quick",
     "transducer_quick": "malgwi.recipes.quick:transducer_quick",
     "conformer_quick": "malgwi.recipes.quick:conformer_quick",
     "las": "malgwi.recipes.las_2015:las",
