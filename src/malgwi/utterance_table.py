@@ -150,6 +150,12 @@ class UtteranceTable:
         """The first column of the first row of ``SELECT`` and what is given; None for no row."""
         return next((row[0] for row in self.select(sql, *parameters)), None)
 
+    def distinct(self, column: str, part: int | None = None) -> int:
+        """How many different numbers a column has, of one part or of all."""
+        which = "" if part is None else f" AND part = {part:d}"
+        groups = f"FROM utterance WHERE {column} IS NOT NULL{which} GROUP BY {column}"
+        return int(self.value(f"count(*) FROM (SELECT 1 {groups})"))
+
     def _rows(self, sql: str, parameters: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         self._write()
         try:

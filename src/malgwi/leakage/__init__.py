@@ -192,9 +192,7 @@ def leaks_of(
     return found
 
 
-def _leak(
-    relation: Relation, first: str, second: str, utterances: int, counted: Counted
-) -> Leak:
+def _leak(relation: Relation, first: str, second: str, utterances: int, counted: Counted) -> Leak:
     return Leak(
         relation=relation,
         first=first,

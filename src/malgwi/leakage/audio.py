@@ -40,8 +40,8 @@ class SharedAudio:
         """Utterances of the second part whose audio the first one has, too."""
         self._table.execute("DELETE FROM leaking")
         self._table.execute(
-            f"INSERT INTO leaking SELECT row, {_THING} FROM utterance WHERE part = ?2 AND content IN"
-            " (SELECT content FROM utterance WHERE part = ?1 AND content IN"
+            f"INSERT INTO leaking SELECT row, {_THING} FROM utterance WHERE part = ?2"
+            " AND content IN (SELECT content FROM utterance WHERE part = ?1 AND content IN"
             " (SELECT name FROM copied))",
             (one, other),
         )
@@ -97,7 +97,7 @@ class SharedAudio:
         return id_of(self._table, first), id_of(self._table, row), "", 0
 
     def _sounds_like(self, one: int, row: int) -> int:
-        """The first utterance of the first part with the same samples, or else one that overlaps."""
+        """The first utterance of the first part with the same samples, or else overlapping."""
         content, file, start, stop = next(
             self._table.select("content, file, start, stop FROM utterance WHERE row = ?", row)
         )

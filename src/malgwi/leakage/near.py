@@ -133,7 +133,9 @@ class NearScripts:
         one, other = (self._lot(*key, places[key[0]][1], {short, long}) for key in (short, long))
         lots = _Two(one, other)
         for pairs in pairs_between(one.text, other.text, edits, lots.wanted):
-            self._table.executemany("INSERT OR REPLACE INTO near VALUES (?, ?, ?)", lots.keep(pairs))
+            self._table.executemany(
+                "INSERT OR REPLACE INTO near VALUES (?, ?, ?)", lots.keep(pairs)
+            )
         lots.give_back()
 
     def _lot(self, length: int, start: int, last: int, needed: set[tuple[int, int]]) -> _Lot:

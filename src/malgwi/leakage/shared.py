@@ -54,25 +54,25 @@ class SharedNames:
         self, grouped: Literal["voice", "spoken"], what: str, one: int, other: int, examples: int
     ) -> Counted:
         both = (
-            f"FROM {grouped} b JOIN {grouped} a ON a.name = b.name AND a.part = ?"
-            " WHERE b.part = ?"
+            f"FROM {grouped} b JOIN {grouped} a ON a.name = b.name AND a.part = ? WHERE b.part = ?"
         )
         leaking, shared = next(self._table.select(f"total(b.count), count(*) {both}", one, other))
         known, distinct = judged(self._table, grouped, one, other)
         firsts = self._table.select(
             f"a.first, b.first {both} ORDER BY b.first LIMIT ?", one, other, examples
         )
-        return Counted(
-            int(leaking), known, shared, distinct, tuple(self._examples(firsts, what))
-        )
+        return Counted(int(leaking), known, shared, distinct, tuple(self._examples(firsts, what)))
 
     def _examples(
         self, firsts: Iterator[tuple[int, int]], what: str
     ) -> Iterator[tuple[str, str, str, int]]:
         for first, second in list(firsts):
-            yield id_of(self._table, first), id_of(self._table, second), text_of(
-                self._table, second, what
-            ), 0
+            yield (
+                id_of(self._table, first),
+                id_of(self._table, second),
+                text_of(self._table, second, what),
+                0,
+            )
 
 
 def judged(table: UtteranceTable, grouped: str, one: int, other: int) -> tuple[int, int]:
