@@ -3,7 +3,7 @@
 All of it is found by sorting hashes on disk; the facts of the few that are shown are read again.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -164,9 +164,8 @@ def _other_pace(table: UtteranceTable, size: int) -> tuple[int, list[_Far]]:
 def _ends(rows: Iterable[Row]) -> tuple[Row, Row]:
     """First and last."""
     remaining = iter(rows)
-    first = last = next(remaining)
-    for last in remaining:
-        pass
+    first = next(remaining)
+    (last,) = deque(remaining, maxlen=1) or (first,)
     return first, last
 
 

@@ -182,13 +182,13 @@ def leaks_of(
     found = []
     for (i, first), (j, second) in combinations(enumerate(names), 2):
         utterances = table.value("count(*) FROM utterance WHERE part = ?", j) or 0
-        for relation, counted in (
-            ("speaker", shared.speakers(i, j, examples)),
-            ("script", shared.scripts(i, j, examples)),
-            ("near_script", near.scripts(i, j, examples)),
-            ("audio", audio.between(i, j, examples)),
-        ):
-            found.append(_leak(relation, first, second, utterances, counted))
+        counted: dict[Relation, Counted] = {
+            "speaker": shared.speakers(i, j, examples),
+            "script": shared.scripts(i, j, examples),
+            "near_script": near.scripts(i, j, examples),
+            "audio": audio.between(i, j, examples),
+        }
+        found += [_leak(each, first, second, utterances, c) for each, c in counted.items()]
     return found
 
 
