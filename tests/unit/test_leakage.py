@@ -1,5 +1,6 @@
 """Leaks are those that comparing every utterance with every other finds."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,28 @@ def test_leaks_are_those_of_all_pairs(parts: list[Any], max_distance: float) -> 
         for example in leak.examples:
             assert related(leak, ids[example.first], ids[example.second], max_distance)
         assert bool(leak.examples) == bool(leaking) or leak.relation == "near_script"
+
+
+@given(
+    parts=st.lists(st.lists(st.text("가나", max_size=14), max_size=10), min_size=2, max_size=3),
+    max_distance=st.sampled_from([0.1, 0.2, 0.3]),
+)
+@settings(max_examples=60, deadline=None)
+def test_little_memory_finds_the_same(parts: list[list[str]], max_distance: float) -> None:
+    """Scripts are read one at a time, again and again, and forgotten in between."""
+    named = {
+        f"part{p}": [facts(f"{p}-{i}", text=text, speaker=text[:1]) for i, text in enumerate(texts)]
+        for p, texts in enumerate(parts)
+    }
+    much = leakage(named, max_distance=max_distance)
+    little = leakage(named, max_distance=max_distance, memory_bytes=1)
+    assert [replace(leak, examples=()) for leak in much] == [
+        replace(leak, examples=()) for leak in little
+    ]
+    for leak in little:
+        every = {u.id: u for u in [*named[leak.first], *named[leak.second]]}
+        for example in leak.examples:
+            assert related(leak, every[example.first], every[example.second], max_distance)
 
 
 def related(leak: Leak, one: Facts, other: Facts, max_distance: float) -> bool:

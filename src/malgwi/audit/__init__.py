@@ -5,9 +5,10 @@ speaker_labels.py and ranking.py count; listening.py decodes each utterance once
 sound.py and bandwidth.py; repeats.py finds equal audio and texts by their hashes; voices.py
 estimates speakers; findings.py says what of all this matters. Leakage is `malgwi.leakage`.
 
-The surprising choice: nothing is loaded. Parts are streamed, texts become 64-bit hashes, values
-fall into fixed bins, and the few utterances that are shown are read again at the end. Only
-leakage, which compares texts, keeps each different script once.
+The surprising choice: nothing is loaded. Parts are streamed, values fall into fixed bins, what has
+to be compared lies in a table on disk, and the few utterances that are shown are read again at the
+end. So memory is bounded by `AuditConfig.memory_bytes` and does not grow with the utterances, but
+for 8 to 24 bytes a different word, and for voices if speakers are to be estimated.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,19 +16,17 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from malgwi import __version__
 from malgwi.audit.findings import Finding, findings
 from malgwi.audit.listening import Heard, ListeningConfig, Unreadable, listen
-from malgwi.audit.part import Part, PartAudit, key_of
+from malgwi.audit.part import Part, PartAudit
 from malgwi.audit.ranking import Ranking, Suspicion, in_order
 from malgwi.audit.repeats import look_up, repeats
 from malgwi.audit.vocabulary import Coverage
 from malgwi.audit.voices import EstimatedSpeakers, estimate, learn
 from malgwi.errors import ConfigError, DataError
-from malgwi.leakage import RELATIONS, Leak, Relation, leakage
-from malgwi.manifest import Facts
+from malgwi.leakage import MEMORY_BYTES, RELATIONS, Leak, Relation, leaks_of
+from malgwi.utterance_table import UtteranceTable
 
 __all__ = ["Audit", "AuditConfig", "Heard", "Part", "PartAudit", "Unreadable", "audit"]
 
@@ -49,6 +48,7 @@ class AuditConfig:
         relations: Which kinds of leakage the bound is for; all are reported.
         speakers: Estimate speakers from the audio.
         pace_z: Robust z-score of characters a second that is suspicious.
+        memory_bytes: Roughly what comparing utterances may take, however many there are.
     """
 
     sound: bool = True
@@ -59,6 +59,7 @@ class AuditConfig:
     relations: tuple[Relation, ...] = RELATIONS
     speakers: bool = False
     pace_z: float = 4.0
+    memory_bytes: int = MEMORY_BYTES
 
     def __post_init__(self) -> None:
         if not 0 <= self.max_leakage <= 1:
@@ -80,6 +81,8 @@ class Audit:
         suspicions: In the order of ``ranking.KINDS``; only those that found something.
         leaks: Between each two parts; estimated speakers are in ``speakers``.
         speakers: Estimated, if asked for.
+        distinct_speakers: Named in any part.
+        distinct_scripts: Of all parts.
     """
 
     config: AuditConfig
@@ -88,6 +91,8 @@ class Audit:
     suspicions: tuple[Suspicion, ...]
     leaks: tuple[Leak, ...]
     speakers: EstimatedSpeakers | None
+    distinct_speakers: int
+    distinct_scripts: int
 
     @property
     def excessive(self) -> tuple[Leak, ...]:
@@ -154,53 +159,75 @@ def audit(
         raise ConfigError(f"parts need names of their own, given: {', '.join(names)}")
     model, learned_from = learn(parts) if config.speakers else (None, 0)
     config = replace(config, listening=replace(config.listening, voices=model))
-    audits: list[PartAudit] = []
-    for part in parts:
-        audits.append(_measure(part, audits[0] if audits else None, config, measured))
+    with UtteranceTable(config.memory_bytes // 2) as table:
+        audits: list[PartAudit] = []
+        for part in parts:
+            audits.append(_measure(part, audits, table, config, measured))
+        return _concluded(audits, table, config, learned_from)
+
+
+def _concluded(
+    audits: Sequence[PartAudit], table: UtteranceTable, config: AuditConfig, learned_from: int
+) -> Audit:
+    """What can be said once all parts are measured."""
+    first = audits[0].part.name
     return Audit(
         config=config,
         parts=tuple(audits),
         coverage=tuple(
-            each.vocabulary.coverage(names[0], each.part.name, examples=3 * config.examples)
+            each.vocabulary.coverage(first, each.part.name, examples=3 * config.examples)
             for each in audits[1:]
         ),
-        suspicions=tuple(in_order(_suspicions(audits, config))),
-        leaks=tuple(_leaks(audits, config)),
+        suspicions=tuple(in_order(_suspicions(audits, table, config))),
+        leaks=tuple(_leaks(audits, table, config)),
         speakers=(
-            estimate(audits, learned_from=learned_from, examples=config.examples)
+            estimate(audits, table, learned_from=learned_from, examples=config.examples)
             if config.speakers
             else None
         ),
+        distinct_speakers=table.distinct("speaker"),
+        distinct_scripts=table.distinct("script"),
     )
 
 
 def _measure(
     part: Part,
-    first: PartAudit | None,
+    before: Sequence[PartAudit],
+    table: UtteranceTable,
     config: AuditConfig,
     measured: Callable[[int], None],
 ) -> PartAudit:
-    found = PartAudit(part, first=first, examples=config.examples, pace_z=config.pace_z)
+    found = PartAudit(
+        part,
+        table,
+        len(before),
+        first=before[0] if before else None,
+        examples=config.examples,
+        pace_z=config.pace_z,
+    )
     heard = listen(part, config.listening) if config.sound else ((facts, None) for facts in part)
     for number, (facts, what) in enumerate(heard, 1):
         found.add(facts, what)
         if number % 64 == 0:
             measured(64)
-    if not len(found.columns):
+    if not found.utterances:
         only = f" of part {part.official!r}" if part.official else ""
         raise DataError(f"{part.path}: holds no utterances{only}")
-    measured(len(found.columns) % 64)
+    measured(found.utterances % 64)
+    found.conclude()
     return found
 
 
-def _suspicions(audits: Sequence[PartAudit], config: AuditConfig) -> list[Suspicion]:
+def _suspicions(
+    audits: Sequence[PartAudit], table: UtteranceTable, config: AuditConfig
+) -> list[Suspicion]:
     """Those of single utterances over all parts, and those that take two."""
     alone = [
         _joined(kind, [{**each.rankings, **each.outliers}[kind] for each in audits], config)
         for kind in audits[0].rankings
     ]
-    columns = {each.part.name: each.columns for each in audits}
-    pairs = look_up(repeats(columns, config.examples), {a.part.name: a.part for a in audits})
+    parts = {each.part.name: each.part for each in audits}
+    pairs = look_up(repeats(table, list(parts), config.examples), parts)
     return [*alone, *pairs]
 
 
@@ -212,26 +239,11 @@ def _joined(kind: str, rankings: Sequence[Ranking], config: AuditConfig) -> Susp
     return Suspicion(kind=kind, count=count, suspects=tuple(worst))
 
 
-def _leaks(audits: Sequence[PartAudit], config: AuditConfig) -> list[Leak]:
-    if len(audits) < 2:
-        return []
-    return leakage(
-        {each.part.name: each.part for each in audits},
+def _leaks(audits: Sequence[PartAudit], table: UtteranceTable, config: AuditConfig) -> list[Leak]:
+    return leaks_of(
+        table,
+        [each.part.name for each in audits],
         max_distance=config.max_distance,
-        content_hash=_content_hash(audits) if config.sound else None,
         examples=config.examples,
+        memory_bytes=config.memory_bytes // 2,
     )
-
-
-def _content_hash(audits: Sequence[PartAudit]) -> Callable[[Facts], str | None]:
-    """The hash of an utterance's samples, found again by the utterance's key."""
-    keys = np.concatenate([each.columns.key for each in audits])
-    sounds = np.concatenate([each.columns.sound for each in audits])
-    order = np.argsort(keys, kind="stable")
-    keys, sounds = keys[order], sounds[order]
-
-    def of(facts: Facts) -> str | None:
-        place = int(np.searchsorted(keys, np.uint64(key_of(facts))))
-        return f"{sounds[place]:016x}" if sounds[place] else None
-
-    return of

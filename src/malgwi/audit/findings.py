@@ -87,10 +87,10 @@ def _of_band(part: PartAudit) -> Iterator[Finding]:
             "that could hold more; a recogniser may learn to tell them apart",
         )
     narrow = sum(count for rate, count in part.sample_rates.items() if 0 < rate <= 8_000)
-    if 0 < narrow < len(part.columns):
+    if 0 < narrow < part.utterances:
         yield Finding(
             "check",
-            f"{name}: {narrow:,} of {len(part.columns):,} files run at 8 kHz or less, the rest "
+            f"{name}: {narrow:,} of {part.utterances:,} files run at 8 kHz or less, the rest "
             "higher",
         )
     elif narrow:

@@ -1,7 +1,7 @@
 """Everything measured on one part of a corpus, an utterance at a time.
 
-What is kept is counts, histograms, a few suspects and 40 bytes an utterance, so a million
-utterances take as little room as their hashes.
+What is kept is counts, histograms, a few suspects and the different words as hashes; what has to be
+compared goes to a table on disk. So a million utterances take no more room than a thousand do.
 """
 
 import math
@@ -16,17 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from malgwi import manifest
-from malgwi.audit.fingerprints import Columns, distinct
 from malgwi.audit.histogram import Histogram, even, octaves
 from malgwi.audit.listening import Heard, Unreadable
 from malgwi.audit.pace import Pace
 from malgwi.audit.ranking import KINDS, Ranking, Suspect
 from malgwi.audit.sound import Sound
 from malgwi.audit.speaker_labels import SpeakerLabels, speaker_labels
-from malgwi.audit.texts import fingerprint, oddities, spoken_characters
+from malgwi.audit.texts import oddities, spoken_characters
 from malgwi.audit.vocabulary import Vocabulary
 from malgwi.manifest import Facts
-from malgwi.text.scripts import script
+from malgwi.utterance_table import UtteranceTable, number, signed
 
 #: Where signal and noise are this close a recogniser hears both.
 NOISY_DB = 5.0
@@ -55,10 +54,12 @@ class Part:
 
 
 class PartAudit:
-    """The measures of one part; ``add`` its utterances one after the other.
+    """The measures of one part: ``add`` its utterances one after the other, then ``conclude``.
 
     Args:
         part: What is measured.
+        table: Where its utterances go, for comparison.
+        place: Its number there.
         first: The part whose vocabulary this one is compared with; None for the first itself.
         examples: How many suspects of each kind to keep.
         pace_z: Robust z-score of characters a second that is suspicious.
@@ -67,12 +68,24 @@ class PartAudit:
         distributions: Name → histogram; those of sound stay empty where nothing is listened to.
         rankings: Kind of suspicion → suspects, for the kinds found on one utterance alone.
         voices: Row → [D] embedding of the voice, where it was asked for.
+        labels: The speaker labels, judged; from `conclude`.
+        scripts: Different ones; from `conclude`.
     """
 
     def __init__(
-        self, part: Part, *, first: "PartAudit | None", examples: int, pace_z: float
+        self,
+        part: Part,
+        table: UtteranceTable,
+        place: int = 0,
+        *,
+        first: "PartAudit | None",
+        examples: int,
+        pace_z: float,
     ) -> None:
         self.part = part
+        self.place = place
+        self.utterances = 0
+        self._table = table
         self.seconds = 0.0
         self.speech_s = 0.0
         self.measured_s = 0.0
@@ -81,9 +94,10 @@ class PartAudit:
         self.telephone = 0
         self.sample_rates: Counter[int] = Counter()
         self.vocabulary: Vocabulary = Vocabulary(None if first is None else first.vocabulary)
-        self.columns = Columns()
         self.distributions = _distributions()
         self.rankings = {kind: Ranking(examples) for kind in KINDS}
+        self.labels: SpeakerLabels
+        self.scripts: int
         self.voices: dict[int, NDArray[np.float32]] = {}
         self._pace = Pace(part.name, examples, pace_z)
         self._same_as_id = 0
@@ -116,10 +130,15 @@ class PartAudit:
         much, little = self._pace.outliers()
         return {"too_much_text": much, "too_little_text": little}
 
-    @cached_property
-    def labels(self) -> SpeakerLabels:
-        """The speaker labels, judged."""
-        return speaker_labels(self.columns.speaker, self._same_as_id)
+    def conclude(self) -> None:
+        """Count speakers and scripts, once all utterances are in and while the table is open."""
+        labels = self._table.select(
+            "count(*) FROM utterance WHERE part = ? AND speaker IS NOT NULL GROUP BY speaker",
+            self.place,
+        )
+        counts = (count for (count,) in labels)
+        self.labels = speaker_labels(counts, self.utterances, self._same_as_id)
+        self.scripts = self._table.distinct("script", self.place)
 
     @property
     def edge_silence(self) -> float:
@@ -150,10 +169,10 @@ class PartAudit:
     def totals(self) -> dict[str, Any]:
         """Hours and counts."""
         return {
-            "utterances": len(self.columns),
+            "utterances": self.utterances,
             "hours": round(self.seconds / 3600, 4),
             "speakers": self.labels.distinct,
-            "scripts": distinct(self.columns.script),
+            "scripts": self.scripts,
             "characters": self.characters,
             "distinct_characters": len(self.vocabulary.characters),
             "words": self.vocabulary.words_said,
@@ -186,7 +205,7 @@ class PartAudit:
         if sound.snr_db is not None and sound.snr_db < NOISY_DB:
             self._suspect("noisy", facts, -sound.snr_db, f"about {sound.snr_db:.0f} dB")
         if heard.voice is not None:
-            self.voices[len(self.columns)] = heard.voice.astype(np.float32)
+            self.voices[self.utterances] = heard.voice.astype(np.float32)
 
     def _suspect(self, kind: str, facts: Facts, score: float, reason: str) -> None:
         ranking = self.rankings[kind]
@@ -198,29 +217,25 @@ class PartAudit:
     def _remember(
         self, facts: Facts, heard: Heard | Unreadable | None, seconds: float, characters: int
     ) -> None:
-        said = script(facts.text)
-        self.columns.add(
-            key=key_of(facts),
-            speaker=fingerprint(facts.speaker) if facts.speaker else 0,
-            script=fingerprint(said) if said else 0,
-            sound=_sound_key(facts, heard),
-            seconds=seconds,
+        sound = _sound_key(facts, heard)
+        self._table.add(
+            self.place,
+            facts,
+            content=sound if isinstance(heard, Heard) else None,
+            sound=sound,
+            seconds=float(np.float32(seconds)),
             characters=characters,
         )
+        self.utterances += 1
 
 
-def key_of(facts: Facts) -> int:
-    """What an utterance is known by across passes."""
-    return fingerprint(f"{facts.id}\n{facts.path}\n{facts.start_s}\n{facts.channel}")
-
-
-def _sound_key(facts: Facts, heard: Heard | Unreadable | None) -> int:
-    """The samples if they were decoded, else the stretch of the file; 0 where silent or unknown."""
+def _sound_key(facts: Facts, heard: Heard | Unreadable | None) -> int | None:
+    """The samples if they were decoded, else the stretch of the file; None if silent or unknown."""
     if isinstance(heard, Heard):
-        return 0 if heard.sound.silent else heard.sound.digest
+        return None if heard.sound.silent or not heard.sound.digest else signed(heard.sound.digest)
     if heard is not None or not facts.path:
-        return 0
-    return fingerprint(f"{facts.path}\n{facts.channel}\n{facts.start_s}\n{facts.duration_s}")
+        return None
+    return number(f"{facts.path}\n{facts.channel}\n{facts.start_s}\n{facts.duration_s}")
 
 
 def _distributions() -> dict[str, Histogram]:

@@ -1,22 +1,22 @@
 """The same audio twice, the same audio with another text, the same text at very different length.
 
-All of it is found by sorting hashes; texts and ids are read again for the few that are shown.
-
-Shapes: N utterances of all parts.
+All of it is found by sorting hashes on disk; the facts of the few that are shown are read again.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from malgwi.audit.fingerprints import Columns, Hashes
 from malgwi.audit.ranking import Suspect, Suspicion
 from malgwi.manifest import Facts
+from malgwi.utterance_table import UtteranceTable
 
-Rows = NDArray[np.intp]
+Row = tuple[Any, ...]
 #: One script's longest recording lasts this many times its shortest.
 _FAR_APART = 2.5
 #: Shorter texts last as long as their speakers please.
@@ -41,42 +41,36 @@ class Found:
     pairs: tuple[Pair, ...]
 
 
-class _Table:
-    """The columns of all parts, one below the other."""
+def repeats(table: UtteranceTable, names: Sequence[str], size: int) -> dict[str, Found]:
+    """Kind → what was found over all parts, at most ``size`` pairs of each, longest audio first.
 
-    def __init__(self, columns: Mapping[str, Columns]) -> None:
-        self.names = list(columns)
-        sizes = [len(each) for each in columns.values()]
-        self._starts = np.cumsum([0, *sizes])
-        parts = list(columns.values())
-        empty = Columns()
-        self.sound = np.concatenate([each.sound for each in [*parts, empty]])
-        self.script = np.concatenate([each.script for each in [*parts, empty]])
-        self.seconds = np.concatenate([each.seconds for each in [*parts, empty]])
-        self.characters = np.concatenate([each.characters for each in [*parts, empty]])
+    Args:
+        table: Of the utterances of all parts, one part after the other.
+        names: Of the parts, by their numbers in the table.
+        size: Pairs shown of each kind.
+    """
+    starts = dict(table.select("part, min(row) FROM utterance GROUP BY part"))
 
-    def place(self, row: int) -> tuple[str, int]:
-        part = int(np.searchsorted(self._starts, row, "right")) - 1
-        return self.names[part], int(row - self._starts[part])
+    def pair(found: _Rows, reason: str) -> Pair:
+        score, *places = found
+        first, second = ((names[part], row - starts[part]) for part, row in places)
+        return Pair(first, second, score, reason)
 
-
-def repeats(columns: Mapping[str, Columns], size: int) -> dict[str, Found]:
-    """Kind → what was found over all parts, at most ``size`` pairs of each, longest audio first."""
-    table = _Table(columns)
-    order = np.lexsort((np.arange(len(table.sound)), table.script, table.sound))
-    again = _same_as_before(table.sound[order])
-    same_text = np.concatenate(([False], np.diff(table.script[order]) == 0))[: len(order)]
     found = {}
-    for kind, here in (
-        ("repeated_audio", again & same_text),
-        ("same_audio_other_text", again & ~same_text),
-    ):
-        places = np.flatnonzero(here)
-        pairs = list(zip(order[places - 1].tolist(), order[places].tolist(), strict=True))
-        pairs = [(min(pair), max(pair)) for pair in pairs]
-        pairs.sort(key=lambda pair: (-table.seconds[pair[1]], pair))
-        found[kind] = Found(len(places), tuple(_audio_pair(table, p) for p in pairs[:size]))
-    found["same_text_other_pace"] = _other_pace(table, size)
+    for kind, same_text in (("repeated_audio", True), ("same_audio_other_text", False)):
+        count, rows = _again(table, size, same_text=same_text)
+        found[kind] = Found(count, tuple(pair(each, "the samples are equal") for each in rows))
+    count, apart = _other_pace(table, size)
+    found["same_text_other_pace"] = Found(
+        count,
+        tuple(
+            pair(
+                _Rows(far.ratio, far.shortest[1:], far.longest[1:]),
+                f"{far.longest[0]:.2f} s here, {far.shortest[0]:.2f} s there",
+            )
+            for far in apart
+        ),
+    )
     return found
 
 
@@ -112,40 +106,68 @@ def look_up(
         )
 
 
-def _audio_pair(table: _Table, rows: tuple[int, int]) -> Pair:
-    first, second = rows
-    seconds = float(table.seconds[second])
-    return Pair(table.place(first), table.place(second), seconds, "the samples are equal")
+class _Rows(NamedTuple):
+    """A pair, each by part and row of the table."""
+
+    score: float
+    first: tuple[int, int]
+    second: tuple[int, int]
 
 
-def _other_pace(table: _Table, size: int) -> Found:
-    """Scripts whose recordings differ in length by far: shortest and longest of each."""
-    judged = (table.script != 0) & (table.seconds > 0) & (table.characters >= _FEWEST_CHARACTERS)
-    rows: Rows = np.flatnonzero(judged)
-    rows = rows[np.lexsort((rows, table.seconds[rows], table.script[rows]))]
-    if not len(rows):
-        return Found(0, ())
-    starts = np.flatnonzero(~_same_as_before(table.script[rows]))
-    ends = np.append(starts[1:], len(rows)) - 1
-    shortest, longest = rows[starts], rows[ends]
-    ratios = table.seconds[longest] / table.seconds[shortest]
-    groups = np.flatnonzero(ratios >= _FAR_APART)
-    groups = groups[np.lexsort((longest[groups], -ratios[groups]))]
-    pairs = tuple(
-        Pair(
-            table.place(shortest[group]),
-            table.place(longest[group]),
-            float(ratios[group]),
-            f"{table.seconds[longest[group]]:.2f} s here, "
-            f"{table.seconds[shortest[group]]:.2f} s there",
-        )
-        for group in groups[:size]
+class _Far(NamedTuple):
+    """A script's shortest and longest recording as (seconds, part, row)."""
+
+    ratio: float
+    shortest: tuple[float, int, int]
+    longest: tuple[float, int, int]
+
+
+def _again(table: UtteranceTable, size: int, *, same_text: bool) -> tuple[int, list[_Rows]]:
+    """Recordings whose samples stood before, with the same text or another; the longest of them."""
+    before = "OVER (ORDER BY sound, script, row)"
+    table.execute("DROP TABLE IF EXISTS again")
+    table.execute(
+        "CREATE TABLE again AS SELECT min(row, earlier) AS first, max(row, earlier) AS second FROM"
+        f" (SELECT row, sound, script, lag(row) {before} AS earlier, lag(sound) {before} AS heard,"
+        f" lag(script) {before} AS said FROM utterance WHERE sound IS NOT NULL)"
+        f" WHERE sound = heard AND (script IS said) = {int(same_text)}"
     )
-    return Found(len(groups), pairs)
+    rows = table.select(
+        "b.seconds, a.part, a.row, b.part, b.row FROM again JOIN utterance a ON a.row = first"
+        " JOIN utterance b ON b.row = second ORDER BY b.seconds DESC, first, second LIMIT ?",
+        size,
+    )
+    shown = [_Rows(s, (part, row), (other, later)) for s, part, row, other, later in rows]
+    return table.value("count(*) FROM again"), shown
 
 
-def _same_as_before(hashes: Hashes) -> NDArray[np.bool_]:
-    """[N] whether a sorted hash equals the one before it, and is not 0 for "none"."""
-    if not len(hashes):
-        return np.empty(0, np.bool_)
-    return np.concatenate(([False], (hashes[1:] == hashes[:-1]) & (hashes[1:] != 0)))
+def _other_pace(table: UtteranceTable, size: int) -> tuple[int, list[_Far]]:
+    """Scripts whose recordings differ in length by far: shortest and longest of each."""
+    rows = table.select(
+        "script, seconds, part, row FROM utterance"
+        " WHERE script IS NOT NULL AND seconds > 0 AND characters >= ?"
+        " ORDER BY script, seconds, row",
+        _FEWEST_CHARACTERS,
+    )
+    count, worst = 0, list[_Far]()
+    for _, recordings in groupby(rows, itemgetter(0)):
+        (_, *shortest), (_, *longest) = _ends(recordings)
+        ratio = np.float32(longest[0]) / np.float32(shortest[0])  # as the seconds are kept
+        if ratio >= _FAR_APART:
+            count += 1
+            worst.append(_Far(float(ratio), tuple(shortest), tuple(longest)))
+            if len(worst) > 2 * size:
+                worst = _furthest(worst, size)
+    return count, _furthest(worst, size)
+
+
+def _ends(rows: Iterable[Row]) -> tuple[Row, Row]:
+    """First and last."""
+    remaining = iter(rows)
+    first = next(remaining)
+    (last,) = deque(remaining, maxlen=1) or (first,)
+    return first, last
+
+
+def _furthest(found: list[_Far], size: int) -> list[_Far]:
+    return sorted(found, key=lambda far: (-far.ratio, far.longest[2]))[:size]

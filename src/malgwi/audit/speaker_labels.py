@@ -4,12 +4,9 @@ A split by speaker is worth what its labels are worth. If nearly every utterance
 its own, the label most likely numbers utterances, and a split by it separates nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
-
-from malgwi.audit.fingerprints import Hashes
 
 #: From this many labelled utterances on, shares say something.
 _FEWEST = 20
@@ -62,14 +59,23 @@ class SpeakerLabels:
         return {**asdict(self), "doubts": list(self.doubts())}
 
 
-def speaker_labels(speakers: Hashes, same_as_id: int) -> SpeakerLabels:
-    """Count the labels of [N] utterances, 0 where none is named."""
-    named = speakers[speakers != 0]
-    _, counts = np.unique(named, return_counts=True)
+def speaker_labels(counts: Iterable[int], utterances: int, same_as_id: int) -> SpeakerLabels:
+    """Judge labels.
+
+    Args:
+        counts: For each label, how many utterances have it.
+        utterances: All of them, those without a label too.
+        same_as_id: Those whose label is their own id.
+    """
+    distinct = labelled = alone = 0
+    for count in counts:
+        distinct += 1
+        labelled += count
+        alone += count == 1
     return SpeakerLabels(
-        distinct=len(counts),
-        labelled=len(named),
-        missing=len(speakers) - len(named),
-        alone=int((counts == 1).sum()),
+        distinct=distinct,
+        labelled=labelled,
+        missing=utterances - labelled,
+        alone=alone,
         same_as_id=same_as_id,
     )

@@ -23,6 +23,7 @@ from malgwi.errors import AudioError, DataError, MissingExtraError
 from malgwi.leakage import Leak, leakage
 from malgwi.manifest import Facts
 from malgwi.metrics.clustering import pairwise_score
+from malgwi.utterance_table import UtteranceTable
 from malgwi.voices.embedding import VoiceModel, learn_voices
 from malgwi.voices.speakers import estimate_speakers
 
@@ -80,14 +81,16 @@ def learn(parts: Sequence[Part]) -> tuple[VoiceModel, int]:
     return model, model.num_utterances
 
 
-def estimate(audits: Sequence[PartAudit], *, learned_from: int, examples: int) -> EstimatedSpeakers:
-    """Cluster the embeddings that the parts have gathered."""
+def estimate(
+    audits: Sequence[PartAudit], table: UtteranceTable, *, learned_from: int, examples: int
+) -> EstimatedSpeakers:
+    """Cluster the embeddings that the parts have gathered; labels are those of the table."""
     vectors = [vector for audit in audits for vector in audit.voices.values()]
     found = estimate_speakers(np.array(vectors, np.float64)) if vectors else np.empty(0, np.int64)
     labels: dict[str, NDArray[np.int64]] = {}
     used = 0
     for audit in audits:
-        of_part = np.full(len(audit.columns), -1, np.int64)
+        of_part = np.full(audit.utterances, -1, np.int64)
         rows = list(audit.voices)
         of_part[rows] = found[used : used + len(rows)]
         used += len(rows)
@@ -96,7 +99,7 @@ def estimate(audits: Sequence[PartAudit], *, learned_from: int, examples: int) -
     leaks = leakage(renamed, max_distance=0.0, examples=examples) if len(audits) > 1 else []
     return EstimatedSpeakers(
         labels=labels,
-        agreement=_agreement(audits, labels),
+        agreement=_agreement(table, np.concatenate(list(labels.values()))),
         leaks=tuple(leak for leak in leaks if leak.relation == "speaker"),
         learned_from=learned_from,
     )
@@ -130,9 +133,12 @@ def _renamed(part: Part, labels: Mapping[str, NDArray[np.int64]]) -> Iterator[Fa
         yield replace(facts, speaker=f"voice {label}" if label >= 0 else None)
 
 
-def _agreement(audits: Sequence[PartAudit], labels: Mapping[str, NDArray[np.int64]]) -> float:
-    given = np.concatenate([audit.columns.speaker for audit in audits])
-    guessed = np.concatenate([labels[audit.part.name] for audit in audits])
-    both = (given != 0) & (guessed >= 0)
-    score = pairwise_score(given[both].tolist(), guessed[both].tolist())
+def _agreement(table: UtteranceTable, guessed: NDArray[np.int64]) -> float:
+    labels = table.select("speaker FROM utterance ORDER BY row")
+    both = [
+        (given, voice)
+        for (given,), voice in zip(labels, guessed.tolist(), strict=True)
+        if given is not None and voice >= 0
+    ]
+    score = pairwise_score([given for given, _ in both], [voice for _, voice in both])
     return score.f1 if score.alike else math.nan

@@ -11,10 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-import numpy as np
-
 from malgwi.audit import Audit
-from malgwi.audit.fingerprints import distinct
 from malgwi.audit.vocabulary import Coverage, Unseen
 from malgwi.checkpoint import write_bytes
 from malgwi.leakage import Leak
@@ -81,18 +78,14 @@ def _cards(found: Audit) -> str:
     worst = max((leak.share for leak in found.leaks), default=None)
     cards = [
         _card("Audio", f"{hours:,.2f} h", f"{utterances:,} utterances", lead=True),
-        _card("Speakers", f"{_different(found, 'speaker'):,}", "named, over all parts"),
-        _card("Scripts", f"{_different(found, 'script'):,}", "different, over all parts"),
+        _card("Speakers", f"{found.distinct_speakers:,}", "named, over all parts"),
+        _card("Scripts", f"{found.distinct_scripts:,}", "different, over all parts"),
         _card("Suspicious", f"{wrong:,}", f"in {len(found.suspicions)} lists"),
     ]
     if worst is not None:
         allowed = f"the bound is {found.config.max_leakage:.1%}"
         cards.append(_card("Highest leakage", f"{worst:.1%}", allowed))
     return "".join(cards)
-
-
-def _different(found: Audit, column: str) -> int:
-    return distinct(np.concatenate([getattr(part.columns, column) for part in found.parts]))
 
 
 def _card(title: str, value: str, note: str, *, lead: bool = False) -> str:

@@ -13,12 +13,13 @@ search; a collision costs a comparison, never an answer. And a piece that very m
 ("안녕하세요") would make as many candidates as comparing all pairs: there the same argument is
 applied again to a side of the piece, so that a second piece must be shared, too, and if need be a
 third; more would have so many places to look in that comparing is cheaper. Candidates are made,
-filtered and verified `_BLOCK` at a time, so memory stays bounded even where that fails.
+filtered and verified `_BLOCK` at a time, so memory stays bounded even where that fails. Strings of
+one length are hashed when they are first wanted, and forgotten when no other can reach them.
 
 Legend: N strings, a ≤ b lengths of a shorter and a longer string, k the most edits between them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -39,7 +40,7 @@ _COMMON = 1 << 14
 #: Pieces asked for at most.
 _MOST_PIECES = 3
 #: Strings hashed at a time.
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 #: An odd number, so that its powers have inverses modulo 2⁶⁴.
 _BASE = 0x9E3779B97F4A7C15
 _ALL = (1 << 64) - 1
@@ -73,12 +74,30 @@ def similar_pairs(
         wanted: Which of [n] candidates (first, second) to compare at all; asked block by block,
             so the answer may depend on the pairs already given.
     """
-    text = _Text(strings)
-    for a in sorted(text.members):
-        for b in sorted(text.members):
+    members = _by_length(strings)
+    texts: dict[int, Text] = {}
+    for a, b, k in lengths_within(members, max_distance):
+        for length in [length for length in texts if length < a]:
+            del texts[length]
+        for length in (a, b):
+            if length not in texts:
+                ids = members[length]
+                texts[length] = Text(ids, [strings[i] for i in ids.tolist()])
+        yield from pairs_between(texts[a], texts[b], k, wanted)
+
+
+def lengths_within(lengths: Iterable[int], max_distance: float) -> Iterator[tuple[int, int, int]]:
+    """Which lengths a ≤ b can hold pairs, and the most edits of these; in ascending order.
+
+    >>> list(lengths_within([9, 10, 12], 0.1))
+    [(9, 9, 0), (9, 10, 1), (10, 10, 1), (12, 12, 1)]
+    """
+    ascending = sorted(lengths)
+    for place, a in enumerate(ascending):
+        for b in ascending[place:]:
             k = bound(b, max_distance)
-            if a <= b <= a + k:
-                yield from _between(text, a, b, k, wanted)
+            if b <= a + k:
+                yield a, b, k
 
 
 def bound(length: int, max_distance: float) -> int:
@@ -91,29 +110,38 @@ def bound(length: int, max_distance: float) -> int:
     return k + 1 if length and (k + 1) / length <= max_distance else k
 
 
-class _Text:
-    """The strings, and the hash of any stretch of them.
+def _by_length(strings: Sequence[str]) -> dict[int, Ids]:
+    """Length → ascending places of the strings that have it."""
+    lengths = np.fromiter((len(s) for s in strings), np.int64, len(strings))
+    order = np.argsort(lengths, kind="stable")
+    starts = np.flatnonzero(np.diff(lengths[order], prepend=-1))
+    return {int(lengths[group[0]]): group for group in np.split(order, starts)[1:]}
+
+
+class Text:
+    """Strings of one length under their ids, and the hash of any stretch of them.
 
     With r = `_BASE` and c a number for each character, a string's prefix hash is Σ c[j]·r^j
     modulo 2⁶⁴; a stretch is the difference of two, moved back to place 0.
+
+    Args:
+        ids: [N] what the strings are called in pairs.
+        strings: N of one length.
     """
 
-    def __init__(self, strings: Sequence[str]) -> None:
+    def __init__(self, ids: Ids, strings: Sequence[str]) -> None:
+        self.ids = ids
         self.strings = strings
-        lengths = np.fromiter((len(s) for s in strings), np.int64, len(strings))
+        self.length = len(strings[0]) if strings else 0
+        lengths = np.full(len(strings), self.length, np.int64)
         self._offsets = np.zeros(len(strings) + 1, np.int64)
         np.cumsum(lengths + 1, out=self._offsets[1:])  # one place more: prefixes, the empty one too
         self._prefixes = np.zeros(int(self._offsets[-1]), np.uint64)
         self.letters = np.zeros(len(strings), np.uint64)
-        longest = int(lengths.max(initial=0))
-        powers = _powers(_BASE, longest + 1)
-        self._inverses = _powers(pow(_BASE, -1, 1 << 64), longest + 1)
+        powers = _powers(_BASE, self.length + 1)
+        self._inverses = _powers(pow(_BASE, -1, 1 << 64), self.length + 1)
         for start in range(0, len(strings), _CHUNK):
             self._hash(strings[start : start + _CHUNK], start, powers)
-        order = np.argsort(lengths, kind="stable")
-        starts = np.flatnonzero(np.diff(lengths[order], prepend=-1))
-        groups = np.split(order, starts)[1:]
-        self.members: dict[int, Ids] = {int(lengths[group[0]]): group for group in groups}
 
     def _hash(self, strings: Sequence[str], start: int, powers: _Hashes) -> None:
         """Prefix hashes and letters of a run of strings."""
@@ -133,9 +161,9 @@ class _Text:
             mixed, out=self._prefixes[self._offsets[start] : self._offsets[start + len(strings)]]
         )
 
-    def hashes(self, ids: Ids, start: int, size: int) -> _Hashes:
-        """[n] the hash of characters ``start`` to ``start + size`` of each string."""
-        at = self._offsets[ids] + start
+    def hashes(self, rows: Ids, start: int, size: int) -> _Hashes:
+        """[n] the hash of characters ``start`` to ``start + size`` of the strings in these rows."""
+        at = self._offsets[rows] + start
         stretch = self._prefixes[at + size] - self._prefixes[at]
         hashes: _Hashes = stretch * self._inverses[start]
         return hashes
@@ -177,45 +205,57 @@ class _Side:
 
 @dataclass(frozen=True)
 class _Group:
-    """Strings of one length. Only those with equal keys are candidates of each other."""
+    """Rows of one text. Only those with equal keys are candidates of each other."""
 
-    ids: Ids
+    text: Text
+    rows: Ids
     keys: _Hashes
 
+    @classmethod
+    def of(cls, text: Text) -> "_Group":
+        count = len(text.strings)
+        return cls(text, np.arange(count), np.zeros(count, np.uint64))
+
     def take(self, rows: Ids | Mask) -> "_Group":
-        return _Group(self.ids[rows], self.keys[rows])
+        return _Group(self.text, self.rows[rows], self.keys[rows])
 
-    def with_piece(self, hashes: _Hashes) -> "_Group":
-        return replace(self, keys=_mixed(self.keys) + hashes)
+    def with_piece(self, start: int, size: int) -> "_Group":
+        return replace(self, keys=_mixed(self.keys) + self.text.hashes(self.rows, start, size))
 
 
-def _between(text: _Text, a: int, b: int, k: int, wanted: Wanted | None) -> Iterator[Pairs]:
-    """The pairs of a string of length a and one of length b."""
-    short, long = (
-        _Group(text.members[n], np.zeros(len(text.members[n]), np.uint64)) for n in (a, b)
-    )
-    for first, second in _candidates(text, short, long, [_Side(0, a, 0, b, k)]):
-        if a == b:
-            once = first < second
-            first, second = first[once], second[once]
-        first, second = np.minimum(first, second), np.maximum(first, second)
+def pairs_between(short: Text, long: Text, k: int, wanted: Wanted | None = None) -> Iterator[Pairs]:
+    """The pairs with at most k edits of a string of one text and one of another, or of one text.
+
+    Args:
+        short: Strings of one length.
+        long: The same text, or others at least as long.
+        k: The most edits.
+        wanted: As in `similar_pairs`.
+    """
+    side = _Side(0, short.length, 0, long.length, k)
+    for left, right in _candidates(_Group.of(short), _Group.of(long), [side]):
+        if short is long:
+            once = short.ids[left] < short.ids[right]
+            left, right = left[once], right[once]
+        one, other = short.ids[left], long.ids[right]
+        first, second = np.minimum(one, other), np.maximum(one, other)
         if wanted is not None:
             asked = wanted(first, second)
-            first, second = first[asked], second[asked]
-        found = _verified(text, first, second, k)
-        if len(found[0]):
-            yield Pairs(*found, (a, b))
+            first, second, left, right = (v[asked] for v in (first, second, left, right))
+        within, distance = _verified(short, long, left, right, k)
+        if len(within):
+            yield Pairs(first[within], second[within], distance, (short.length, long.length))
 
 
 def _candidates(
-    text: _Text, short: _Group, long: _Group, sides: list[_Side], shared: int = 0
+    short: _Group, long: _Group, sides: list[_Side], shared: int = 0
 ) -> Iterator[tuple[Ids, Ids]]:
     """Pairs with equal keys that also share a piece of a side, if one can still be cut.
 
     The side with the longest pieces is cut, since long pieces are rare. ``shared`` counts the
     pieces that the keys stand for.
     """
-    if shared == _MOST_PIECES or not sides or not len(short.ids) or not len(long.ids):
+    if shared == _MOST_PIECES or not sides or not len(short.rows) or not len(long.rows):
         short = short.take(np.argsort(short.keys, kind="stable"))
         low, high = _ranges(short, long)
         yield from _blocks(short, long, low, high - low)
@@ -223,29 +263,29 @@ def _candidates(
     side = max(sides, key=lambda s: s.size / (s.edits + 1))
     others = [s for s in sides if s is not side]
     for piece, (start, size) in enumerate(_pieces(side.size, side.edits)):
-        left = short.with_piece(text.hashes(short.ids, side.start + start, size))
+        left = short.with_piece(side.start + start, size)
         left = left.take(np.argsort(left.keys, kind="stable"))
         for place in side.places(piece, start, size):
-            right = long.with_piece(text.hashes(long.ids, side.other_start + place, size))
+            right = long.with_piece(side.other_start + place, size)
             around = [*others, *side.around(piece, start, size, place)]
-            yield from _sharing(text, left, right, around, shared + 1)
+            yield from _sharing(left, right, around, shared + 1)
 
 
 def _sharing(
-    text: _Text, short: _Group, long: _Group, sides: list[_Side], shared: int
+    short: _Group, long: _Group, sides: list[_Side], shared: int
 ) -> Iterator[tuple[Ids, Ids]]:
     """Pairs with equal keys; where they are too many, those that share another piece."""
     low, high = _ranges(short, long)
     count = high - low
     if sides and int(count.sum()) > _COMMON:
-        sharers = np.bincount(low, minlength=len(short.ids) + 1)  # of the longer strings
+        sharers = np.bincount(low, minlength=len(short.rows) + 1)  # of the longer strings
         common = count * sharers[low] > _COMMON
         if common.any():
-            edges = np.zeros(len(short.ids) + 1, np.int64)
+            edges = np.zeros(len(short.rows) + 1, np.int64)
             edges[np.unique(low[common])] += 1
             edges[np.unique(high[common])] -= 1
             inside = np.cumsum(edges[:-1]) > 0
-            yield from _candidates(text, short.take(inside), long.take(common), sides, shared)
+            yield from _candidates(short.take(inside), long.take(common), sides, shared)
             count = np.where(common, 0, count)
     yield from _blocks(short, long, low, count)
 
@@ -257,7 +297,7 @@ def _ranges(short: _Group, long: _Group) -> tuple[Ids, Ids]:
 
 
 def _blocks(short: _Group, long: _Group, low: Ids, count: Ids) -> Iterator[tuple[Ids, Ids]]:
-    """The pairs of each longer string with its stretch of shorter ones, some at a time."""
+    """Rows of each longer string and its stretch of shorter ones, some at a time."""
     rows = np.flatnonzero(count)
     ends = np.cumsum(count[rows])
     start = 0
@@ -267,29 +307,28 @@ def _blocks(short: _Group, long: _Group, low: Ids, count: Ids) -> Iterator[tuple
         now = rows[start:stop]
         sizes = count[now]
         within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        yield short.ids[within + np.repeat(low[now], sizes)], np.repeat(long.ids[now], sizes)
+        yield short.rows[within + np.repeat(low[now], sizes)], np.repeat(long.rows[now], sizes)
         start = stop
 
 
-def _verified(text: _Text, first: Ids, second: Ids, k: int) -> tuple[Ids, Ids, Ids]:
-    """Those of some candidates that are within k edits.
+def _verified(short: Text, long: Text, left: Ids, right: Ids, k: int) -> tuple[Ids, Ids]:
+    """Which of [n] candidates, by their rows, are within k edits, and their edits.
 
     An edit takes away at most one letter and adds at most one, so sets of letters that differ in
     more than 2 k are settled without a comparison.
     """
-    near = np.bitwise_count(text.letters[first] ^ text.letters[second]) <= 2 * k
-    first, second = first[near], second[near]
-    if not len(first):
-        return first, second, first
+    near = np.flatnonzero(np.bitwise_count(short.letters[left] ^ long.letters[right]) <= 2 * k)
+    if not len(near):
+        return near, near
     distance = process.cpdist(
-        [text.strings[i] for i in first.tolist()],
-        [text.strings[i] for i in second.tolist()],
+        [short.strings[row] for row in left[near].tolist()],
+        [long.strings[row] for row in right[near].tolist()],
         scorer=Levenshtein.distance,
         score_cutoff=k,
         dtype=np.int64,
     )
     within = distance <= k
-    return first[within], second[within], distance[within]
+    return near[within], distance[within]
 
 
 def _pieces(size: int, edits: int) -> Iterator[tuple[int, int]]:
