@@ -40,7 +40,8 @@ def quick() -> RunConfig:
 
     ``malgwi train quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores; then
     ``malgwi lm TEXT --tokenizer RUN`` and ``--lm``, which is where letters gain most.
-    Measured: see docs/experiments.md.
+    Measured: CER without spaces 41.3 % (25.9 to 62.0) with a language model, 54.2 % (38.1 to 77.4)
+    greedy, on unseen speakers and sentences after 3.6 h of real speech (docs/experiments.md).
 
     Alone, letters are as good as syllables; with a language model they are far better, since a
     beam of letters keeps what was half heard. The masks are lighter than the papers', which cost
