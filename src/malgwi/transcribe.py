@@ -255,8 +255,8 @@ class Recogniser:
             return [[best] for best in paths]
         if config.method == "ctc_beam" and encoded.ctc_log_probs is not None:
             return ctc_beam(
-                encoded.ctc_log_probs,
-                encoded.lengths,
+                encoded.ctc_log_probs.float().cpu().numpy(),
+                encoded.lengths.cpu().numpy(),
                 blank_id=tokenizer.blank_id,
                 start_id=tokenizer.start_id,
                 end_id=tokenizer.end_id,
