@@ -88,6 +88,27 @@ class Fusion:
         self._end_id, self._bonus = end_id, insertion_bonus
         self.ceiling = max(0.0, insertion_bonus) + sum(_ceiling(*part) for part in self._parts)
 
+    @staticmethod
+    def of(
+        config: FusionConfig,
+        *,
+        end_id: int,
+        language_model: LanguageModel | None = None,
+        source_model: LanguageModel | None = None,
+        hotwords: LanguageModel | None = None,
+    ) -> "Fusion | None":
+        """All that a beam search adds to the acoustic model; None if nothing is given."""
+        given = (
+            (language_model, config.lm_weight),
+            (source_model, -config.source_weight),
+            (hotwords, 1.0),
+        )
+        parts = [(model, weight) for model, weight in given if model is not None]
+        if not parts:
+            return None
+        bonus = 0.0 if language_model is None else config.insertion_bonus
+        return Fusion(parts, end_id=end_id, insertion_bonus=bonus)
+
     def start(self, rows: int) -> tuple[Any, ...]:
         """The number of rows and each model's state at the beginning of a text."""
         return (rows, *(model.start(rows) for model, _ in self._parts))

@@ -18,15 +18,19 @@ then all others).
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from malgwi.errors import ConfigError
+from malgwi.errors import ConfigError, DataError
 from malgwi.types import Tokenizer
 
 Phrase = tuple[int, ...]
 States = NDArray[np.int64]
+
+#: Nats that a hot-word is worth if nobody says how much.
+BOOST = 4.0
 
 
 class HotWords:
@@ -95,6 +99,31 @@ class HotWords:
         before = state[rows]
         after = self._follow[before, self._columns[np.maximum(tokens, 0)]]
         return np.where(tokens < 0, before, after)
+
+
+def boosts(phrases: Sequence[str]) -> dict[str, float]:
+    """Phrases as given, ``phrase`` or ``phrase:boost`` or a file with one a line.
+
+    >>> boosts(["말귀:6", "서울역"])
+    {'말귀': 6.0, '서울역': 4.0}
+    """
+    found: dict[str, float] = {}
+    for phrase in phrases:
+        lines = [phrase]
+        if Path(phrase).is_file():
+            lines = Path(phrase).read_text(encoding="utf-8").splitlines()
+        found |= dict(_boost(line.strip()) for line in lines if line.strip())
+    return found
+
+
+def _boost(line: str) -> tuple[str, float]:
+    phrase, colon, number = line.rpartition(":")
+    if not colon:
+        return line, BOOST
+    try:
+        return phrase.strip(), float(number)
+    except ValueError:
+        raise DataError(f"hot-word {line!r}: {number!r} is no number; write  phrase:4.0") from None
 
 
 def _automaton(
