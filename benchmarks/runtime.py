@@ -28,8 +28,8 @@ from typing import Any
 
 ROWS = {"torch": "torch, fp32", "fp32": "ONNX, fp32", "int8": "ONNX, int8"}
 HEAD = (
-    "| runs on | search | CER, no spaces | texts unlike torch's | × real time | × CPU time | start, s "
-    "| start, CPU s | peak memory, MB | on disk, MB |"
+    "| runs on | search | CER, no spaces | texts unlike torch's | × real time | × CPU time "
+    "| start, s | start, CPU s | peak memory, MB | on disk, MB |"
 )
 
 
@@ -67,9 +67,9 @@ class Row:
         """One line of the table, beside the row of torch with the same search."""
         unlike = sum(text != torch.texts[name] for name, text in self.texts.items())
         return (
-            f"| {self.name} | {self.search.name} | {100 * self.cer:.2f} % | {unlike} | {self.x_real_time:.0f} | "
-            f"{self.x_cpu_time:.0f} | {self.start_s:.2f} | {self.start_cpu_s:.2f} | "
-            f"{self.memory_mb:.0f} | {self.disk_mb:.1f} |"
+            f"| {self.name} | {self.search.name} | {100 * self.cer:.2f} % | {unlike} | "
+            f"{self.x_real_time:.0f} | {self.x_cpu_time:.0f} | {self.start_s:.2f} | "
+            f"{self.start_cpu_s:.2f} | {self.memory_mb:.0f} | {self.disk_mb:.1f} |"
         )
 
 
