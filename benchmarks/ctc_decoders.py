@@ -179,10 +179,14 @@ def ours(task: Task) -> tuple[Strings, float]:
     strings: Strings = []
     began = time.process_time()
     for at in range(0, len(task.utterances), task.batch):
-        chunk = [torch.from_numpy(u) for u in task.utterances[at : at + task.batch]]
+        chunk = task.utterances[at : at + task.batch]
+        lengths = np.array([len(u) for u in chunk])
+        padded = np.zeros((len(chunk), lengths.max(), tokenizer.size), np.float32)
+        for row, utterance in zip(padded, chunk, strict=True):
+            row[: len(utterance)] = utterance
         found = ctc_beam(
-            torch.nn.utils.rnn.pad_sequence(chunk, batch_first=True),
-            torch.tensor([len(u) for u in chunk]),
+            padded,
+            lengths,
             blank_id=tokenizer.blank_id,
             start_id=tokenizer.start_id,
             end_id=tokenizer.end_id,

@@ -1,11 +1,14 @@
 """What a run and its exports cost in use: error rate, speed, start, memory, bytes.
 
     python benchmarks/runtime.py RUN TEST.jsonl [--utterances 200] [--export FOLDER]
+        [--beams 16] [--lm MODEL.lm]
 
 Each row is a process of its own with one thread: it starts, loads the recogniser and takes the
-files one by one from disk to text, as a person would. CTC's likeliest path in every row, so that
-they differ in the machinery alone. On a busy machine believe CPU time; on an idle one both are the
-same. Without --export a fresh one with int8 is made for the while.
+files one by one from disk to text, as a person would. Each kind follows CTC's likeliest path, so
+that rows differ in the machinery alone; with --beams it also searches with CTC's prefix beam, and
+with --lm that beam (of 16, if nothing else is said) minds a language model, with the weights of
+the run. On a busy machine believe CPU time; on an idle one both are the same. Without --export a
+fresh one with int8 is made for the while.
 Prints a table for docs/experiments.md.
 """
 
@@ -18,16 +21,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 ROWS = {"torch": "torch, fp32", "fp32": "ONNX, fp32", "int8": "ONNX, int8"}
 HEAD = (
-    "| runs on | CER, no spaces | texts unlike torch's | × real time | × CPU time | start, s "
-    "| start, CPU s | peak memory, MB | on disk, MB |"
+    "| runs on | search | CER, no spaces | texts unlike torch's | × real time | × CPU time "
+    "| start, s | start, CPU s | peak memory, MB | on disk, MB |"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """What every kind is searched with."""
+
+    method: str = "ctc"
+    beams: int | None = None
+    lm: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For the table."""
+        beam = "greedy" if self.beams is None else f"beam {self.beams}"
+        return beam if self.lm is None else f"{beam}, LM"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +53,7 @@ class Row:
     """One way of running, measured."""
 
     name: str
+    search: Search
     texts: dict[str, str]
     cer: float
     x_real_time: float
@@ -45,30 +64,42 @@ class Row:
     disk_mb: float
 
     def line(self, torch: "Row") -> str:
-        """One line of the table, beside the row of torch."""
+        """One line of the table, beside the row of torch with the same search."""
         unlike = sum(text != torch.texts[name] for name, text in self.texts.items())
         return (
-            f"| {self.name} | {100 * self.cer:.2f} % | {unlike} | {self.x_real_time:.0f} | "
-            f"{self.x_cpu_time:.0f} | {self.start_s:.2f} | {self.start_cpu_s:.2f} | "
-            f"{self.memory_mb:.0f} | {self.disk_mb:.1f} |"
+            f"| {self.name} | {self.search.name} | {100 * self.cer:.2f} % | {unlike} | "
+            f"{self.x_real_time:.0f} | {self.x_cpu_time:.0f} | {self.start_s:.2f} | "
+            f"{self.start_cpu_s:.2f} | {self.memory_mb:.0f} | {self.disk_mb:.1f} |"
         )
 
 
 def work(kind: str, folder: Path, job: Path) -> dict[str, Any]:
     """In the child: load one recogniser, transcribe every file; nothing else is imported."""
     task = json.loads(job.read_text(encoding="utf-8"))
+    search = Search(**task["search"])
     recogniser: Any
+    language_model = None if search.lm is None else Path(search.lm)
     if kind == "torch":
         import torch
 
+        from malgwi.cli.fused import Fused
+        from malgwi.cli.transcribe import searched
         from malgwi.run import load_recogniser
 
         torch.set_num_threads(1)
-        recogniser = load_recogniser(folder).with_decoding(method="ctc")
+        recogniser = searched(load_recogniser(folder), search.method, search.beams, None)
+        recogniser = Fused(lm=language_model).into(recogniser, folder)
     else:
         from malgwi.runtime import load
 
-        recogniser = load(folder, precision=kind, threads=1)  # type: ignore[arg-type]
+        recogniser = load(
+            folder,
+            precision=kind,  # type: ignore[arg-type]
+            threads=1,
+            method=search.method,
+            beams=search.beams,
+            lm=language_model,
+        )
     start_s, start_cpu_s = time.time() - task["spawned"], time.process_time()
     began = time.perf_counter()
     texts = {name: recogniser.recognise_file(Path(path)).text for name, path in task["files"]}
@@ -92,7 +123,9 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
 
 
-def measure(kind: str, folder: Path, cuts: list[Any], references: dict[str, str]) -> Row:
+def measure(
+    kind: str, folder: Path, search: Search, cuts: list[Any], references: dict[str, str]
+) -> Row:
     """Run one row's child and score what it wrote."""
     from malgwi.evaluate import USED_FILES
     from malgwi.exported import GRAPHS, MANIFEST, TOKENIZER
@@ -101,7 +134,8 @@ def measure(kind: str, folder: Path, cuts: list[Any], references: dict[str, str]
     files = [(cut.id, cut.recording.sources[0].source) for cut in cuts]
     with tempfile.TemporaryDirectory() as scratch:
         job = Path(scratch) / "job.json"
-        job.write_text(json.dumps({"files": files, "spawned": time.time()}), encoding="utf-8")
+        task = {"files": files, "search": asdict(search), "spawned": time.time()}
+        job.write_text(json.dumps(task), encoding="utf-8")
         done = subprocess.run(
             [sys.executable, __file__, "--child", kind, str(folder), str(job)],
             env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
@@ -112,10 +146,12 @@ def measure(kind: str, folder: Path, cuts: list[Any], references: dict[str, str]
     found = json.loads(done.stdout)
     assert found["torch"] == (kind == "torch"), f"{kind}: the wrong machinery was imported"
     exported = (GRAPHS.get(kind, ""), TOKENIZER, MANIFEST)  # type: ignore[call-overload]
-    used = USED_FILES if kind == "torch" else exported
+    used = [folder / name for name in (USED_FILES if kind == "torch" else exported)]
+    used += [] if search.lm is None else [Path(search.lm)]
     audio_s = sum(cut.duration for cut in cuts)
     return Row(
         name=ROWS[kind],
+        search=search,
         texts=found["texts"],
         cer=cer_nospace(references, found["texts"]).rate,
         x_real_time=audio_s / found["spent_s"],
@@ -123,7 +159,7 @@ def measure(kind: str, folder: Path, cuts: list[Any], references: dict[str, str]
         start_s=found["start_s"],
         start_cpu_s=found["start_cpu_s"],
         memory_mb=found["memory_mb"],
-        disk_mb=sum((folder / name).stat().st_size for name in used) / 1e6,
+        disk_mb=sum(path.stat().st_size for path in used) / 1e6,
     )
 
 
@@ -148,7 +184,13 @@ def main() -> None:
     parser.add_argument("manifest", type=Path, help="utterances that are whole files")
     parser.add_argument("--export", type=Path, help="from malgwi export RUN --int8")
     parser.add_argument("--utterances", type=int, default=200)
+    parser.add_argument("--beams", type=int, help="also with a prefix beam of this width")
+    parser.add_argument("--lm", type=Path, help="a language model that the beam minds")
     options = parser.parse_args()
+    searches = [Search()]
+    if options.beams is not None or options.lm is not None:
+        model = None if options.lm is None else str(options.lm)
+        searches.append(Search(method="ctc_beam", beams=options.beams or 16, lm=model))
 
     from malgwi.config import from_yaml
     from malgwi.run import references
@@ -161,21 +203,25 @@ def main() -> None:
         if options.export is None:
             make_export(options.run, folder)
         kinds = {"torch": options.run, "fp32": folder, "int8": folder}
-        rows = [measure(kind, where, cuts, wanted) for kind, where in kinds.items()]
+        tables = [
+            [measure(kind, where, search, cuts, wanted) for kind, where in kinds.items()]
+            for search in searches
+        ]
     minutes = sum(cut.duration for cut in cuts) / 60
     print(
         f"{len(cuts)} utterances, {minutes:.1f} minutes; {platform.machine()}, one thread;", end=""
     )
     print(f" {date.today()}, load {os.getloadavg()[0]:.1f} at the end\n")
-    print("\n".join([HEAD, "|---" + "|---:" * 8 + "|", *(row.line(rows[0]) for row in rows)]))
+    print(HEAD + "\n|---|---" + "|---:" * 8 + "|")
+    print("\n".join(row.line(rows[0]) for rows in tables for row in rows))
 
 
 def make_export(run: Path, folder: Path) -> None:
     """Both graphs of a run."""
     from malgwi.export import export
-    from malgwi.run import load_recogniser
+    from malgwi.run import load_config, load_recogniser
 
-    export(load_recogniser(run), folder, run={}, int8=True)
+    export(load_recogniser(run), folder, run={}, text=load_config(run).text, int8=True)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from malgwi.features import FrontEndConfig
 from malgwi.metrics.error_rate import cer_nospace
 from malgwi.onnx_graph import OPSET, compared, to_onnx
 from malgwi.runtime import load
+from malgwi.text.normalize import NormalizerConfig
 from malgwi.transcribe import Recogniser
 
 #: The most that quantisation may add to the character error rate, absolute.
@@ -83,6 +84,7 @@ def export(
     folder: Path,
     *,
     run: Mapping[str, Any],
+    text: NormalizerConfig | None = None,
     int8: bool = False,
     heldout: Heldout | None = None,
     say: Callable[[str], None] = lambda _line: None,
@@ -93,6 +95,8 @@ def export(
         recogniser: On the CPU, with a CTC output.
         folder: Where to; it may be an export already.
         run: The run's configuration, for people to read.
+        text: How the run normalises transcripts, by which language models are refused that do
+            not fit.
         int8: Whether to write the quantised graph too.
         heldout: What to measure the loss by quantisation on.
         say: Where facts are told.
@@ -119,13 +123,13 @@ def export(
         check = None
         if int8:
             quantise(beside / GRAPHS["fp32"], beside / GRAPHS["int8"])
-            _write_manifest(recogniser, beside, facts)
+            _write_manifest(recogniser, beside, text, facts)
             check = None if heldout is None else measure(beside, heldout)
         if check is not None:
             facts["check"] = asdict(check)
             if check.rise > MAX_RISE:
                 (beside / GRAPHS["int8"]).unlink()
-        _write_manifest(recogniser, beside, facts)
+        _write_manifest(recogniser, beside, text, facts)
         _replace(folder, beside)
     return check
 
@@ -197,7 +201,9 @@ def _facts(recogniser: Recogniser) -> dict[str, Any]:
     }
 
 
-def _write_manifest(recogniser: Recogniser, folder: Path, facts: Mapping[str, Any]) -> None:
+def _write_manifest(
+    recogniser: Recogniser, folder: Path, text: NormalizerConfig | None, facts: Mapping[str, Any]
+) -> None:
     decoding, config = recogniser.decoding, recogniser.front_end.config
     manifest = ExportManifest(
         malgwi_version=__version__,
@@ -206,8 +212,12 @@ def _write_manifest(recogniser: Recogniser, folder: Path, facts: Mapping[str, An
             blank_id=recogniser.tokenizer.blank_id,
             max_segment_s=decoding.max_segment_s,
             max_batch_s=decoding.max_batch_s,
+            method="ctc_beam" if decoding.method == "ctc_beam" else "ctc",
+            ctc_beam=decoding.ctc_beam,
+            fusion=decoding.fusion,
         ),
         files={path.name: record_file(path) for path in _files(folder)},
+        text=None if text is None else text.to_dict(),
         facts=facts,
     )
     write_bytes(folder / MANIFEST, manifest.to_json().encode())

@@ -3,11 +3,11 @@
 FOLDER/model.onnx  (model.int8.onnx)  tokenizer.json  manifest.json
 
 manifest.json names every other file with its SHA-256, and holds all that is decided outside of the
-graph: how audio is trimmed and cut, and of what run this is. The surprising choice: trimming stays
-outside. It drops samples by the loudness of all of them, which `malgwi.audio` does already; a
-second form inside the graph would be a second chance to differ.
+graph: how audio is trimmed and cut, how a search goes, and of what run this is. The surprising
+choice: trimming stays outside. It drops samples by the loudness of all of them, which
+`malgwi.audio` does already; a second form inside the graph would be a second chance to differ.
 
-Nothing but the standard library, since this is read where torch is not installed.
+It imports no torch, since this is read where there is none.
 """
 
 import hashlib
@@ -17,11 +17,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from malgwi.decoders.ctc_beam import CtcBeamConfig
+from malgwi.decoders.fusion import FusionConfig
 from malgwi.errors import CheckpointError, ConfigError
 
 FORMAT, FORMAT_VERSION = "malgwi export", 1
 MANIFEST, TOKENIZER = "manifest.json", "tokenizer.json"
 Precision = Literal["fp32", "int8"]
+CtcMethod = Literal["ctc", "ctc_beam"]
 #: precision → its file
 GRAPHS: dict[Precision, str] = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
 
@@ -44,12 +47,27 @@ class ExportedAudio:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportedSearch:
-    """What happens after it: the blank, and how long audio is cut into pieces and batches."""
+    """What happens after it: how long audio is cut into pieces and batches, and the run's search.
+
+    ``ctc_beam`` and ``fusion`` are what the prefix beam and a language model in it go by, whether
+    or not ``method`` asks for them. An older export does not say, and has their defaults.
+    """
 
     blank_id: int
     max_segment_s: float
     max_batch_s: float
-    method: Literal["ctc"] = "ctc"
+    method: CtcMethod = "ctc"
+    ctc_beam: CtcBeamConfig = field(default_factory=CtcBeamConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+
+    @staticmethod
+    def from_dict(record: Mapping[str, Any]) -> "ExportedSearch":
+        """Undo ``asdict``."""
+        parts = {
+            "ctc_beam": CtcBeamConfig(**record.get("ctc_beam", {})),
+            "fusion": FusionConfig(**record.get("fusion", {})),
+        }
+        return ExportedSearch(**{**record, **parts})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +87,8 @@ class ExportManifest:
         audio: Before the graph.
         search: After the graph.
         files: name → size and checksum of every other file.
+        text: How the run normalises transcripts (`NormalizerConfig.to_dict`); a language model of
+            texts normalised otherwise is refused. None where an older export does not say.
         facts: What a person wants to know; nothing is decided by it: tokenizer, model, parity with
             torch, error rates before and after quantisation, and the run's whole configuration.
     """
@@ -77,6 +97,7 @@ class ExportManifest:
     audio: ExportedAudio
     search: ExportedSearch
     files: dict[str, FileRecord]
+    text: Mapping[str, Any] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -119,8 +140,9 @@ def read_manifest(folder: Path) -> ExportManifest:
         return ExportManifest(
             malgwi_version=record["malgwi_version"],
             audio=ExportedAudio(**record["audio"]),
-            search=ExportedSearch(**record["search"]),
+            search=ExportedSearch.from_dict(record["search"]),
             files={name: FileRecord(**one) for name, one in record["files"].items()},
+            text=record.get("text"),
             facts=record["facts"],
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,8 +1,9 @@
 """Exported recognisers at work, without torch: ``python -m malgwi.runtime FOLDER FILE…``.
 
 Needs numpy, onnxruntime, soundfile and soxr (and sentencepiece where the units are subwords), and
-of malgwi only what reads audio, cuts it and writes text. That part is the same code that evaluation
-scored; the graph was compared with torch when it was exported. A test holds both to the same bytes.
+of malgwi only what reads audio, cuts it, searches and writes text. That part is the same code that
+evaluation scored; the graph was compared with torch when it was exported. A test holds both to the
+same bytes.
 
 Shapes: B batch, N samples, S encoder frames, V vocabulary.
 """
@@ -10,16 +11,18 @@ Shapes: B batch, N samples, S encoder frames, V vocabulary.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from malgwi import audio, exported, tokenizers
 from malgwi.errors import AudioError, MalgwiError, MissingExtraError
+from malgwi.exported_search import CtcSearch, SearchRequest, make_search
+from malgwi.lm.hotwords import boosts
 from malgwi.segments import by_length, segment_bounds
 from malgwi.types import Hypothesis, Tokenizer
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class HeardSegment:
-    """One decoded piece: its place in the file, its text and the one hypothesis found."""
+    """One decoded piece: its place in the file, best text and n-best."""
 
     start_s: float
     end_s: float
@@ -61,6 +64,17 @@ class ExportedRecogniser:
     session: "onnxruntime.InferenceSession"
     tokenizer: Tokenizer
     manifest: exported.ExportManifest
+    search: CtcSearch
+
+    def with_hotwords(self, boosts: Mapping[str, float]) -> "ExportedRecogniser":
+        """The same recogniser, expecting these phrases: nats that each occurrence is worth.
+
+        Cheap enough for every request; no phrases at all is how to forget them.
+
+        Raises:
+            ConfigError: A phrase that the tokenizer cannot write, or greedy decoding.
+        """
+        return replace(self, search=self.search.with_hotwords(boosts))
 
     def located(
         self, source: Path | bytes, raw: audio.RawFormat | None = None
@@ -94,22 +108,21 @@ class ExportedRecogniser:
 
     def recognise(self, waveforms: Sequence[NDArray[np.float32]]) -> list[Heard]:
         """Recognise waveforms that ``located`` has trimmed; results in the order given."""
-        rate, search = self.manifest.audio.sample_rate_hz, self.manifest.search
+        rate, limits = self.manifest.audio.sample_rate_hz, self.manifest.search
         pieces = [
             (index, start, samples[start:end])
             for index, samples in enumerate(waveforms)
-            for start, end in segment_bounds(samples, rate, search.max_segment_s)
+            for start, end in segment_bounds(samples, rate, limits.max_segment_s)
         ]
         found: list[list[HeardSegment]] = [[] for _ in waveforms]
-        for batch in by_length(pieces, search.max_batch_s * rate):
-            best = self._decode([samples for _, _, samples in batch])
-            for (index, start, samples), hypothesis in zip(batch, best, strict=True):
-                text = self.tokenizer.decode(hypothesis.tokens) if hypothesis else ""
+        for batch in by_length(pieces, limits.max_batch_s * rate):
+            decoded = self._decode([samples for _, _, samples in batch])
+            for (index, start, samples), hypotheses in zip(batch, decoded, strict=True):
                 segment = HeardSegment(
                     start_s=start / rate,
                     end_s=(start + len(samples)) / rate,
-                    text=text,
-                    hypotheses=(hypothesis,) if hypothesis else (),
+                    text=self.tokenizer.decode(hypotheses[0].tokens) if hypotheses else "",
+                    hypotheses=tuple(hypotheses),
                 )
                 found[index].append(segment)
         return [
@@ -128,36 +141,30 @@ class ExportedRecogniser:
         log_probs, frames = self.session.run(None, {"waveforms": padded, "lengths": lengths})
         return log_probs, frames
 
-    def _decode(self, waveforms: Sequence[NDArray[np.float32]]) -> list[Hypothesis | None]:
-        """The likeliest alignment of each; None for audio shorter than one frame."""
-        found: list[Hypothesis | None] = [None] * len(waveforms)
+    def _decode(self, waveforms: Sequence[NDArray[np.float32]]) -> list[list[Hypothesis]]:
+        """The hypotheses of each, best first; none for audio shorter than one frame."""
+        found: list[list[Hypothesis]] = [[] for _ in waveforms]
         shortest = self.manifest.audio.min_samples
         kept = [index for index, samples in enumerate(waveforms) if len(samples) >= shortest]
         if kept:
-            log_probs, frames = self.log_probs([waveforms[index] for index in kept])
-            for index, scores, length in zip(kept, log_probs, frames, strict=True):
-                found[index] = ctc_greedy(scores[:length], self.manifest.search.blank_id)
+            searched = self.search.hypotheses(*self.log_probs([waveforms[at] for at in kept]))
+            for index, hypotheses in zip(kept, searched, strict=True):
+                found[index] = hypotheses
         return found
 
 
-def ctc_greedy(log_probs: NDArray[np.float32], blank_id: int) -> Hypothesis:
-    """The likeliest alignment of one utterance [S, V], as `malgwi.decoders.greedy` finds it.
-
-    >>> paths = np.log([[0.1, 0.9], [0.4, 0.6], [0.8, 0.2], [0.3, 0.7]]).astype(np.float32)
-    >>> ctc_greedy(paths, blank_id=0).tokens
-    (1, 1)
-    """
-    path = log_probs.argmax(-1)
-    begins = np.append(True, path[1:] != path[:-1])[: len(path)]
-    tokens = path[begins & (path != blank_id)]
-    score = float(log_probs.max(-1, initial=-np.inf).sum(dtype=np.float64))
-    return Hypothesis(
-        tokens=tuple(tokens.tolist()), score=score, log_prob=score, ended=True, ctc_log_prob=score
-    )
-
-
 def load(
-    folder: Path, *, precision: exported.Precision | None = None, threads: int | None = None
+    folder: Path,
+    *,
+    precision: exported.Precision | None = None,
+    threads: int | None = None,
+    method: str | None = None,
+    beams: int | None = None,
+    nbest: int | None = None,
+    lm: Path | None = None,
+    lm_weight: float | None = None,
+    lm_bonus: float | None = None,
+    hotwords: Mapping[str, float] | None = None,
 ) -> ExportedRecogniser:
     """The recogniser of an exported folder, its files proven whole.
 
@@ -165,18 +172,38 @@ def load(
         folder: From ``malgwi export``.
         precision: Which graph; int8 where there is one, if not given.
         threads: CPU threads; all cores if not given.
+        method: ``ctc`` (greedy) or ``ctc_beam``; what is not given here and below is as the run
+            had it, by the manifest.
+        beams: Width of the prefix beam.
+        nbest: Hypotheses of each piece.
+        lm: A language model, n-gram or (with torch) neural, that the beam minds.
+        lm_weight: How much it counts.
+        lm_bonus: Nats added for each unit written, since it prefers short texts.
+        hotwords: Phrases to expect, and what each occurrence is worth in nats.
 
     Raises:
         CheckpointError: A file is missing or is not what was exported.
+        ConfigError: A search, language model or phrase that does not fit.
         MissingExtraError: onnxruntime is not installed.
     """
     manifest = exported.read_manifest(folder)
     graph = exported.GRAPHS[exported.choose_precision(manifest, precision)]
     record = json.loads(exported.verified(folder, manifest, exported.TOKENIZER))
+    tokenizer = tokenizers.from_dict(record)
+    asked = SearchRequest(
+        method=method,
+        beams=beams,
+        nbest=nbest,
+        lm=lm,
+        lm_weight=lm_weight,
+        lm_bonus=lm_bonus,
+        hotwords=hotwords or {},
+    )
     return ExportedRecogniser(
         session=open_session(exported.verified(folder, manifest, graph), threads),
-        tokenizer=tokenizers.from_dict(record),
+        tokenizer=tokenizer,
         manifest=manifest,
+        search=make_search(manifest, tokenizer, asked),
     )
 
 
@@ -204,14 +231,19 @@ def _joined(segments: list[HeardSegment], duration_s: float) -> Heard:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Transcribe files to standard output; the exit status: 1 if one could not be read."""
-    parser = argparse.ArgumentParser(prog="python -m malgwi.runtime", description=main.__doc__)
-    parser.add_argument("folder", type=Path, help="an exported recogniser (malgwi export)")
-    parser.add_argument("files", type=Path, nargs="+", help="audio files")
-    parser.add_argument("--precision", choices=list(exported.GRAPHS), help="int8 if there is one")
-    parser.add_argument("--threads", type=int, help="CPU threads; all cores if not given")
-    options = parser.parse_args(argv)
+    options = _parser().parse_args(argv)
     try:
-        recogniser = load(options.folder, precision=options.precision, threads=options.threads)
+        recogniser = load(
+            options.folder,
+            precision=options.precision,
+            threads=options.threads,
+            method=options.method,
+            beams=options.beams,
+            lm=options.lm,
+            lm_weight=options.lm_weight,
+            lm_bonus=options.lm_bonus,
+            hotwords=boosts(options.hotwords),
+        )
     except MalgwiError as error:
         print(f"malgwi.runtime: {error}", file=sys.stderr)
         return 2
@@ -220,6 +252,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{len(failed)} of {len(options.files)} files could not be read:", file=sys.stderr)
         print("\n".join(f"  {line}" for line in failed), file=sys.stderr)
     return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The options, those of a search as `malgwi transcribe` has them."""
+    parser = argparse.ArgumentParser(prog="python -m malgwi.runtime", description=main.__doc__)
+    parser.add_argument("folder", type=Path, help="an exported recogniser (malgwi export)")
+    parser.add_argument("files", type=Path, nargs="+", help="audio files")
+    parser.add_argument("--precision", choices=list(exported.GRAPHS), help="int8 if there is one")
+    parser.add_argument("--threads", type=int, help="CPU threads; all cores if not given")
+    parser.add_argument(
+        "--method", choices=get_args(exported.CtcMethod), help="otherwise than the run"
+    )
+    parser.add_argument("--beams", type=int, help="beam width")
+    parser.add_argument("--lm", type=Path, help="a language model that the beam minds")
+    parser.add_argument("--lm-weight", type=float, help="how much it has to say")
+    parser.add_argument("--lm-bonus", type=float, help="nats added for each unit written")
+    parser.add_argument(
+        "--hotwords",
+        nargs="+",
+        default=[],
+        metavar="PHRASE",
+        help="phrases to expect, with a boost as in 말귀:6, or files with one a line",
+    )
+    return parser
 
 
 def _print(recogniser: ExportedRecogniser, path: Path, options: Any) -> str | None:

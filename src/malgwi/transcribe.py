@@ -255,8 +255,8 @@ class Recogniser:
             return [[best] for best in paths]
         if config.method == "ctc_beam" and encoded.ctc_log_probs is not None:
             return ctc_beam(
-                encoded.ctc_log_probs,
-                encoded.lengths,
+                encoded.ctc_log_probs.float().cpu().numpy(),
+                encoded.lengths.cpu().numpy(),
                 blank_id=tokenizer.blank_id,
                 start_id=tokenizer.start_id,
                 end_id=tokenizer.end_id,
@@ -292,22 +292,19 @@ class Recogniser:
 
     def _fusion(self) -> Fusion | None:
         """All that a beam search adds to the acoustic model, if anything."""
-        weights = self.decoding.fusion
-        given = (
-            (self.language_model, weights.lm_weight),
-            (self.source_model, -weights.source_weight),
-            (self.hotwords, 1.0),
+        fusion = Fusion.of(
+            self.decoding.fusion,
+            end_id=self.tokenizer.end_id,
+            language_model=self.language_model,
+            source_model=self.source_model,
+            hotwords=self.hotwords,
         )
-        parts = [(model, weight) for model, weight in given if model is not None]
-        if not parts:
-            return None
-        if self.decoding.method in ("attention", "ctc", "transducer"):
+        if fusion is not None and self.decoding.method in ("attention", "ctc", "transducer"):
             raise ConfigError(
                 f"decoding by {self.decoding.method} is greedy and minds no language model or "
                 "hot-words: decode with method beam, ctc_beam or transducer_beam"
             )
-        bonus = 0.0 if self.language_model is None else weights.insertion_bonus
-        return Fusion(parts, end_id=self.tokenizer.end_id, insertion_bonus=bonus)
+        return fusion
 
     def _search_transducer(self, encoded: Encoded, fusion: Fusion | None) -> list[list[Hypothesis]]:
         config, tokenizer = self.decoding, self.tokenizer

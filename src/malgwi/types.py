@@ -1,7 +1,8 @@
 """The few values and protocols that layers hand to each other.
 
-The surprising choice: tensors are named for the type checker only. The exported recogniser uses
-these types where torch is not installed.
+The surprising choice: what acoustic models answer are tensors, what language models answer are
+numpy arrays. Most of the latter are tables looked up on the CPU, and the exported recogniser uses
+them where torch is not installed; so tensors are named for the type checker only.
 
 Shapes: B batch, N rows (B × beams), T encoder frames, U tokens, V vocabulary.
 """
@@ -11,6 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,8 +108,9 @@ class TransducerScorer(Protocol):
 class LanguageModel(Protocol):
     """What comes next in a text, as a beam search asks: one step at a time, many rows at once.
 
-    The ids are those of one tokenizer. ``state`` is opaque and immutable. Whatever adds a number
-    to a hypothesis token by token can take this form: hot-words do, with bonuses as scores.
+    The ids are those of one tokenizer. ``state`` is opaque and immutable, and so are the scores:
+    who asks must not write into them. Whatever adds a number to a hypothesis token by token can
+    take this form: hot-words do, with bonuses as scores.
     """
 
     vocabulary_size: int
@@ -113,14 +118,14 @@ class LanguageModel(Protocol):
     def start(self, rows: int) -> Any:
         """The state at the beginning of a text, ``rows`` times."""
 
-    def score(self, state: Any) -> Tensor:
+    def score(self, state: Any) -> NDArray[np.float32]:
         """log P(token | what stands before), natural logarithm: [N, V] float32.
 
         The end token's column ends the text. The columns of the blank and the start token hold
         numbers of no meaning, since no search proposes them.
         """
 
-    def advance(self, state: Any, rows: Tensor, tokens: Tensor) -> Any:
+    def advance(self, state: Any, rows: NDArray[np.int64], tokens: NDArray[np.int64]) -> Any:
         """The state whose row i is row ``rows[i]`` of ``state`` followed by ``tokens[i]``.
 
         A negative token adds nothing: its row is only copied. Where a search goes frame by frame,

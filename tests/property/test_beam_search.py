@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
@@ -124,7 +125,7 @@ def added(model: LanguageModel, labels: list[int]) -> float:
     # Score of the unfinished string: that of the finished one without its end.
     state = model.start(1)
     for token in labels:
-        state = model.advance(state, torch.tensor([0]), torch.tensor([token]))
+        state = model.advance(state, np.array([0]), np.array([token]))
     return score_of(model, labels, END) - float(model.score(state)[0, END])
 
 
@@ -251,7 +252,7 @@ def test_what_pays_late_is_waited_for(alpha: float) -> None:
     scorer = EvenSpeller(vocabulary_size=6)
     scorer._table = chance.log()
     late = RandomTrigram(seed=0, vocabulary_size=6)
-    late.table.zero_()
+    late.table[:] = 0.0
     late.table[6 * 7 + 6, END] = 1.0 - log_of(0.6)
     late.table[6 * 7 + 3, END] = 9.0
     ((best,),) = beam_search(
@@ -278,7 +279,7 @@ class AtMost:
 
 def test_a_language_model_that_adds_nothing_changes_no_bit() -> None:
     silent = RandomTrigram(seed=0, vocabulary_size=VOCABULARY_SIZE)
-    silent.table.zero_()
+    silent.table[:] = 0.0
     for config in SCORINGS.values():
         batch = Batch.of(5, [4, 9, 6], [6, 12, 8])
         config = replace(config, beams=4, nbest=4)

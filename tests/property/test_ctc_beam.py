@@ -37,8 +37,8 @@ def search(
     model: LanguageModel | None = None,
 ) -> list[list[Hypothesis]]:
     return ctc_beam(
-        log_probs,
-        torch.tensor(lengths),
+        log_probs.numpy(),
+        np.array(lengths),
         blank_id=BLANK,
         start_id=START,
         end_id=END,
@@ -161,7 +161,7 @@ def test_what_a_plain_beam_would_prune_greedy_keeps() -> None:
     chances[1, [6, 7, 8]] = torch.tensor([0.4, 0.3, 0.3])
     chances[2, BLANK] = 1.0
     model = RandomTrigram(seed=0, vocabulary_size=9)
-    model.table = torch.full_like(model.table, -1.0)
+    model.table = np.full_like(model.table, -1.0)
     after = {3: -9.0, 4: -1.0, 5: -1.0}
     for token, score in after.items():
         model.table[90 + 9, token] = score  # at the beginning (9, 9)

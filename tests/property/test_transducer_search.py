@@ -2,11 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from numpy.typing import NDArray
 from toy_transducer import BLANK, END, START, RandomTransducer, alignments, string_log_probs
 
 from malgwi.decoders.beam_config import BeamConfig
@@ -25,18 +26,20 @@ class Bigrams:
 
     def __init__(self, seed: int, scale: float = 1.0) -> None:
         g = torch.Generator().manual_seed(seed)
-        self.table = scale * torch.randn(5, 5, generator=g)
+        self.table = (scale * torch.randn(5, 5, generator=g)).numpy()
         self.table[:, BLANK] = math.nan  # of no meaning
         self.table[3, 4] = -math.inf
 
-    def start(self, rows: int) -> Tensor:
-        return torch.full((rows,), START)
+    def start(self, rows: int) -> NDArray[np.int64]:
+        return np.full(rows, START)
 
-    def score(self, state: Tensor) -> Tensor:
+    def score(self, state: NDArray[np.int64]) -> NDArray[np.float32]:
         return self.table[state]
 
-    def advance(self, state: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
-        return torch.where(tokens >= 0, tokens, state[rows])
+    def advance(
+        self, state: NDArray[np.int64], rows: NDArray[np.int64], tokens: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        return np.where(tokens >= 0, tokens, state[rows])
 
     def of(self, string: tuple[int, ...]) -> float:
         pairs = zip((START, *string), (*string, END), strict=True)

@@ -9,10 +9,11 @@ import pytest
 
 from malgwi import lm, tokenizers
 from malgwi.cli import transcribe
-from malgwi.cli.fused import Fused, boosts
+from malgwi.cli.fused import Fused
 from malgwi.config import RunConfig, to_yaml
 from malgwi.decoders.fusion import FusionConfig
 from malgwi.errors import ConfigError, DataError
+from malgwi.lm.hotwords import boosts
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.transcribe import DecodingConfig, Recogniser, Recognition
 
@@ -88,6 +89,7 @@ def test_what_is_fused_reaches_the_recogniser_and_the_passport(
 
 
 def test_what_cannot_be_fused_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(to_yaml(RunConfig()), encoding="utf-8")
     with pytest.raises(DataError, match="make one with  malgwi lm"):
         Fused(lm=tmp_path / "none").into(recogniser(), tmp_path)
     with pytest.raises(DataError, match="'six' is no number"):

@@ -1,58 +1,25 @@
 """The exported folder: whole or refused, quantised or not, and the same text without torch."""
 
 import json
-import subprocess
-import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-import torch
+from toy_export import RATE, with_torch, without_torch, write_run, write_sounds
 
-from malgwi import cli, runtime, tokenizers
+from malgwi import cli, runtime
 from malgwi import export as export_module
 from malgwi.audio import trim_bounds
-from malgwi.checkpoint import save_tensors
-from malgwi.config import RunConfig, to_yaml
 from malgwi.errors import CheckpointError, ConfigError
 from malgwi.export import Heldout, export
 from malgwi.exported import GRAPHS, is_export, read_manifest
-from malgwi.features import FrontEnd, preset
-from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
-from malgwi.nn.initialize import InitConfig, initialize
-from malgwi.run import load_recogniser, make_model
-from malgwi.transcribe import DecodingConfig, Recogniser
-
-RATE = 8000
-SYLLABLES = "가나다라마바사아자차카타파하"
-CONFIG = RunConfig(
-    front_end=replace(preset("telephone"), num_mels=20, trim_db=30.0),
-    model=LASConfig(
-        listener=ListenerConfig(front="stack", stack=4, layers=2, units=24, layer_norm=True),
-        speller=SpellerConfig(units=8, layers=1, embedding=4, attention_units=4),
-        ctc=True,
-        composed_output=True,
-    ),
-    decoding=DecodingConfig(max_segment_s=3.0),
-)
+from malgwi.run import load_recogniser
+from malgwi.transcribe import Recogniser
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with opinionated random weights: it writes much, and ties are out of reach."""
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    folder.mkdir()
-    tokenizer = tokenizers.train([SYLLABLES])
-    torch.manual_seed(2)
-    model = make_model(CONFIG, tokenizer)
-    initialize(model, InitConfig(scheme="uniform", scale=0.5))
-    (folder / "config.yaml").write_text(to_yaml(CONFIG), encoding="utf-8")
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer.to_dict()), encoding="utf-8")
-    save_tensors(folder / "weights.safetensors", model.state_dict())
-    save_tensors(folder / "front_end.safetensors", FrontEnd(CONFIG.front_end).state_dict())
-    return folder
+    return write_run(tmp_path_factory.mktemp("runs") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +36,7 @@ def exported(recogniser: Recogniser, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Speech-like sounds with silent edges, one of them longer than a segment, at two rates."""
-    folder = tmp_path_factory.mktemp("sounds")
-    paths = []
-    for index, (seconds, rate) in enumerate([(0.4, 8000), (1.7, 16000), (7.9, 8000), (0.02, 8000)]):
-        random = np.random.default_rng(index)
-        time = np.arange(int(seconds * rate)) / rate
-        glide = np.sin(2 * np.pi * np.cumsum(300 + 900 * np.abs(np.sin(5 * time))) / rate)
-        sound = 0.4 * glide * (0.3 + np.abs(np.sin(2 * time))) + 0.02 * random.normal(
-            size=len(time)
-        )
-        quiet = np.zeros(int(0.3 * rate))
-        paths.append(folder / f"소리{index}.wav")
-        soundfile.write(paths[-1], np.concatenate([quiet, sound, quiet]), rate)
-    silence = folder / "silence.wav"
-    soundfile.write(silence, np.zeros(2 * RATE), RATE)
-    return [*paths, silence]
+    return write_sounds(tmp_path_factory.mktemp("sounds"))
 
 
 def waveforms(recogniser: Recogniser, files: list[Path]) -> list[np.ndarray]:
@@ -143,41 +95,12 @@ def test_audio_shorter_than_a_frame_says_nothing(exported: Path) -> None:
     assert len(one.segments[0].hypotheses) == 1
 
 
-BLOCKED = """
-import sys
-
-class Blocker:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {names}:
-            raise ImportError(f"{{name}} is not part of the minimal set")
-
-sys.meta_path.insert(0, Blocker())
-from malgwi.runtime import main
-status = main(sys.argv[1:])
-assert "torch" not in sys.modules
-raise SystemExit(status)
-"""
-#: Every dependency of malgwi but numpy, onnxruntime, soundfile and soxr.
-NOT_NEEDED = {
-    *("torch", "lhotse", "scipy", "matplotlib", "rapidfuzz", "safetensors", "sentencepiece"),
-    *("tyro", "rich", "yaml", "urllib3", "onnx"),
-}
-
-
 def test_without_torch_it_writes_the_same_bytes(
     run: Path, exported: Path, files: list[Path]
 ) -> None:
-    code = BLOCKED.format(names=NOT_NEEDED)
-    arguments = [str(exported), *map(str, files), "--precision", "fp32", "--threads", "1"]
-    small = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True)
-    assert small.returncode == 0, small.stderr.decode()
-    large = subprocess.run(
-        [sys.executable, "-m", "malgwi", "transcribe", run, *files, "--method", "ctc"],
-        capture_output=True,
-    )
-    assert large.returncode == 0, large.stderr.decode()
-    assert small.stdout == large.stdout
-    assert len(small.stdout.splitlines()) == len(files)
+    small = without_torch(exported, *files, "--precision", "fp32", "--threads", "1")
+    assert small == with_torch(run, *files, "--method", "ctc")
+    assert len(small.splitlines()) == len(files)
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_transcribed(
@@ -206,8 +129,8 @@ def test_transcribe_takes_an_export_for_a_run(
     assert record["text"] == wanted.strip()
     assert record["segments"][0]["nbest"][0]["text"] == record["text"]
     with pytest.raises(SystemExit):
-        cli.main(["transcribe", str(exported), str(files[1]), "--beams", "4"])
-    assert "leave out --method" in capsys.readouterr().err
+        cli.main(["transcribe", str(exported), str(files[1]), "--format", "srt"])
+    assert "an export, which finds no times" in capsys.readouterr().err
 
 
 def test_eight_bits_are_smaller_and_nearly_the_same(

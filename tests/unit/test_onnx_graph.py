@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from malgwi import tokenizers
 from malgwi.decoders.greedy import ctc_greedy
 from malgwi.errors import ConfigError
+from malgwi.exported_search import ctc_greedy as ctc_greedy_of_one
 from malgwi.features import PRESETS, FrontEnd, FrontEndConfig, preset
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig, initialize
 from malgwi.onnx_graph import ConvolutionFrontEnd, compared, to_onnx
-from malgwi.runtime import ctc_greedy as ctc_greedy_of_one
 from malgwi.runtime import open_session
 
 SYLLABLES = "가나다라마바사아자차카타파하"

@@ -53,7 +53,15 @@ def main(
     folder = run / "export" if out is None else out
     heldout = None if check is None else _heldout(check, run, recogniser)
     record = yaml.safe_load(to_yaml(config))
-    found = export(recogniser, folder, run=record, int8=int8, heldout=heldout, say=print)
+    found = export(
+        recogniser,
+        folder,
+        run=record,
+        text=config.text,
+        int8=int8,
+        heldout=heldout,
+        say=print,
+    )
     for name in (*GRAPHS.values(), TOKENIZER):
         if (folder / name).is_file():
             print(f"{name:<16} {(folder / name).stat().st_size / 1e6:7.2f} MB")

@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from malgwi import lm
-from malgwi.errors import DataError
+from malgwi.lm.hotwords import boosts
 from malgwi.run import load_config
 from malgwi.transcribe import Recogniser
-from malgwi.types import LanguageModel, Tokenizer
-
-#: Nats that a hot-word is worth if nobody says how much.
-BOOST = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +32,7 @@ class Fused:
         changes: dict[str, Any] = {}
         for name, path in (("language_model", self.lm), ("source_model", self.source_lm)):
             if path is not None:
-                changes[name] = load(path, recogniser.tokenizer, run)
+                changes[name] = lm.load_bound(path, recogniser.tokenizer, load_config(run).text)
         wanted = {"lm_weight": self.lm_weight, "insertion_bonus": self.lm_bonus}
         if given := {name: value for name, value in wanted.items() if value is not None}:
             fusion = replace(recogniser.decoding.fusion, **given)
@@ -56,39 +52,6 @@ class Fused:
             if path is not None:
                 found[name] = {"path": str(path), "sha256": _sha256(path)}
         return found | ({"hotwords": boosts(self.hotwords)} if self.hotwords else {})
-
-
-def load(path: Path, tokenizer: Tokenizer, run: Path) -> LanguageModel:
-    """The language model of a file, over a tokenizer's ids and of texts normalised as the run's."""
-    if not path.exists():
-        raise DataError(f"{path}: no such language model; make one with  malgwi lm")
-    model: LanguageModel = lm.load(path).bind(tokenizer, load_config(run).text)
-    return model
-
-
-def boosts(phrases: Sequence[str]) -> dict[str, float]:
-    """Phrases as given, ``phrase`` or ``phrase:boost`` or a file with one a line.
-
-    >>> boosts(["말귀:6", "서울역"])
-    {'말귀': 6.0, '서울역': 4.0}
-    """
-    found: dict[str, float] = {}
-    for phrase in phrases:
-        lines = [phrase]
-        if Path(phrase).is_file():
-            lines = Path(phrase).read_text(encoding="utf-8").splitlines()
-        found |= dict(_boost(line.strip()) for line in lines if line.strip())
-    return found
-
-
-def _boost(line: str) -> tuple[str, float]:
-    phrase, colon, number = line.rpartition(":")
-    if not colon:
-        return line, BOOST
-    try:
-        return phrase.strip(), float(number)
-    except ValueError:
-        raise DataError(f"hot-word {line!r}: {number!r} is no number; write  phrase:4.0") from None
 
 
 def _sha256(path: Path) -> str:

@@ -14,6 +14,7 @@ from malgwi.checkpoint import write_bytes
 from malgwi.cli.fused import Fused
 from malgwi.errors import AudioError, ConfigError
 from malgwi.exported import is_export
+from malgwi.lm.hotwords import boosts
 from malgwi.run import load_recogniser
 from malgwi.runtime import ExportedRecogniser, Heard, load
 from malgwi.subtitles import to_srt, to_vtt
@@ -62,10 +63,10 @@ def main(
 
     malgwi transcribe runs/first call.wav --method ctc_beam --lm 3gram.arpa --hotwords 말귀:6
 
-    malgwi transcribe runs/first/export call.wav
+    malgwi transcribe runs/first/export call.wav --method ctc_beam --lm model.lm
 
     Args:
-        run: A run folder, or one that `malgwi export` wrote, whose one method is ctc.
+        run: A run folder, or one that `malgwi export` wrote, whose methods are ctc and ctc_beam.
         files: Audio files of any kind that `malgwi doctor` lists.
         format: Text alone; JSON with the times of pieces, n-best and scores; or subtitles.
         timestamps: JSON gains times and confidence of every character, and of words where the
@@ -106,8 +107,12 @@ def main(
     timed = timestamps or format in ("srt", "vtt")
     recogniser: Recogniser | ExportedRecogniser
     if is_export(run):
-        plain = not timed and fused == Fused() and (beams, nbest) == (None, None)
-        recogniser = exported(run, plain and method in (None, "ctc"), threads)
+        if timed:
+            raise ConfigError(
+                f"{run} is an export, which finds no times: leave out --timestamps and subtitles, "
+                "or give the run folder that it came from"
+            )
+        recogniser = exported(run, fused, method, beams, nbest, threads)
     else:
         recogniser = fused.into(searched(load_recogniser(run), method, beams, nbest), run)
         if timed:
@@ -135,15 +140,31 @@ def main(
         raise SystemExit(1)
 
 
-def exported(folder: Path, plain: bool, threads: int | None) -> ExportedRecogniser:
-    """An exported recogniser; refuses what its graph has no scores for, unless all is ``plain``."""
-    if not plain:
+def exported(
+    folder: Path,
+    fused: Fused,
+    method: str | None,
+    beams: int | None,
+    nbest: int | None,
+    threads: int | None,
+) -> ExportedRecogniser:
+    """An exported recogniser with what the command line says about the search."""
+    if fused.source_lm is not None:
         raise ConfigError(
-            f"{folder} is an export, which finds CTC's likeliest path and no times: leave out "
-            "--method, --beams, --nbest, language models, hot-words, --timestamps and "
-            "subtitles, or give the run folder that it came from"
+            f"{folder} is an export of CTC alone, which gains nothing by --source-lm: leave it "
+            "out, or give the run folder that it came from"
         )
-    return load(folder, threads=threads)
+    return load(
+        folder,
+        threads=threads,
+        method=method,
+        beams=beams,
+        nbest=nbest,
+        lm=fused.lm,
+        lm_weight=fused.lm_weight,
+        lm_bonus=fused.lm_bonus,
+        hotwords=boosts(fused.hotwords),
+    )
 
 
 def searched(

@@ -36,6 +36,7 @@ from malgwi.decoders.beam_step import (
     survivors,
 )
 from malgwi.decoders.ctc_prefix import CtcPrefixScorer
+from malgwi.decoders.tensor_text import TensorText
 from malgwi.errors import ConfigError
 from malgwi.types import BonusModel, Hypothesis, LanguageModel, NarrowingScorer, StepScorer
 
@@ -89,12 +90,13 @@ def beam_search(
     ceiling = language_model.ceiling if isinstance(language_model, BonusModel) else 0.0
     beam = first_beam(task, start_id, fuses=language_model is not None)
     state = scorer.start(config.beams)
-    text = language_model.start(len(limits) * config.beams) if language_model else None
+    rows, device = beam.tokens.numel(), beam.tokens.device
+    text = TensorText.begin(language_model, rows, device) if language_model else None
     ctc_state = ctc.start(config.beams) if ctc else None
     for step in range(int(limits.max()) + 1):
         log_probs, attention, state = scorer.step(beam.tokens.flatten(), state)
         ctc_scores = ctc.score(ctc_state) if ctc and ctc_state else None
-        added = language_model.score(text).to(log_probs.device) if language_model else None
+        added = text.score() if text else None
         candidates = extend(task, step, beam, log_probs, attention, ctc_scores, added)
         best = pick(candidates, 2 * config.beams)
         leaving = ended(task, step, best)
@@ -107,18 +109,18 @@ def beam_search(
         history.close(over | (history.nth_best >= reachable) | _impatient(config, history))
         if history.closed.all():
             break
-        rows = _flat_rows(beam.parents)
+        sources = _flat_rows(beam.parents)
         if isinstance(scorer, NarrowingScorer) and _is_worth_narrowing(history.closed):
             kept = (~history.closed).nonzero()[:, 0]
-            rows = rows.view(-1, config.beams)[kept].flatten()
+            sources = sources.view(-1, config.beams)[kept].flatten()
             scorer, beam, task = scorer.narrow(kept), beam.narrow(kept), task.narrow(kept)
             ctc = ctc.narrow(kept) if ctc else None
             history.narrow(kept)
-        state = scorer.select(state, rows)
+        state = scorer.select(state, sources)
         if ctc and ctc_state:
-            ctc_state = ctc.advance(ctc_state, rows, beam.tokens.flatten())
-        if language_model:
-            text = language_model.advance(text, rows, beam.tokens.flatten())
+            ctc_state = ctc.advance(ctc_state, sources, beam.tokens.flatten())
+        if text:
+            text = text.advance(sources, beam.tokens.flatten())
     return history.hypotheses(encoder_lengths)
 
 

@@ -6,10 +6,11 @@ end in a blank and in its last token (Graves 2008, §7.5). Hypotheses compete by
     log P_CTC(string) + what language models and hot-words add
 
 The surprising choices. Plain numpy, one step for all utterances and beams: the arrays are small,
-and a tensor library's cost a call is what would be paid for. A prefix is known by a 64-bit
-fingerprint of its tokens, so that two ways to one string are found by comparing integers, and
-among a frame's candidates only a prefix and its own extension can be one string. As in the
-attention beam, the greedy path is never pruned: the search cannot lose to greedy decoding.
+and a tensor library's cost a call is what would be paid for; nor need one be installed. A prefix
+is known by a 64-bit fingerprint of its tokens, so that two ways to one string are found by
+comparing integers, and among a frame's candidates only a prefix and its own extension can be one
+string. As in the attention beam, the greedy path is never pruned: the search cannot lose to greedy
+decoding.
 
 Papers: Graves & Jaitly 2014 (ICML, "Towards end-to-end speech recognition with recurrent neural
 networks"); Hannun et al. 2014 (arXiv 1408.2873, algorithm 1) with a language model inside.
@@ -22,7 +23,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from malgwi.decoders.ctc_frames import Floats, Frames, Ints
 from malgwi.decoders.prefix_text import PrefixText
@@ -77,8 +77,8 @@ class CtcBeamConfig:
 
 
 def ctc_beam(
-    log_probs: Tensor,
-    lengths: Tensor,
+    log_probs: NDArray[np.floating],
+    lengths: NDArray[np.integer],
     *,
     blank_id: int,
     start_id: int,
@@ -106,9 +106,8 @@ def ctc_beam(
         ConfigError: A language model of another vocabulary.
         MalgwiError: NaN among the log-probabilities.
 
-    >>> import torch
-    >>> even = torch.full((1, 2, 4), 0.25).log()         # blank, start, end and one token
-    >>> best = ctc_beam(even, torch.tensor([2]), blank_id=0, start_id=1, end_id=2,
+    >>> even = np.log(np.full((1, 2, 4), 0.25))           # blank, start, end and one token
+    >>> best = ctc_beam(even, np.array([2]), blank_id=0, start_id=1, end_id=2,
     ...                 config=CtcBeamConfig(nbest=2))[0]
     >>> [(h.tokens, round(16 * float(np.exp(h.score)))) for h in best]   # 3 3, 3 _, _ 3; _ _
     [((3,), 3), ((), 1)]

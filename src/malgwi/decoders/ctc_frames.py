@@ -9,16 +9,16 @@ S shortlisted tokens.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from malgwi.errors import MalgwiError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Frames:
 
     @staticmethod
     def prepare(
-        log_probs: Tensor,
-        lengths: Tensor,
+        log_probs: NDArray[np.floating],
+        lengths: NDArray[np.integer],
         *,
         blank_id: int,
         never: Sequence[int],
@@ -65,62 +65,74 @@ class Frames:
         Raises:
             MalgwiError: NaN among the log-probabilities.
         """
-        values = log_probs.detach().float().cpu().contiguous()
+        values = np.ascontiguousarray(log_probs, np.float32)
         B, T, V = values.shape
-        inside = torch.arange(T) < lengths.cpu()[:, None]
-        if values[inside].isnan().any():
+        inside = np.arange(T) < lengths[:, None]
+        if np.isnan(values.max(2)[inside]).any():
             raise MalgwiError("CTC beam search: the model returned NaN: see its training")
-        blank = values[:, :, blank_id].double().masked_fill(~inside, 0.0)
-        least = torch.inf if skip_blank is None else float(np.log(skip_blank))
+        blank = np.where(inside, values[:, :, blank_id].astype(np.float64), 0.0)
+        least = np.inf if skip_blank is None else float(np.log(skip_blank))
         frame, blank, mute = _merge_runs(inside, inside & (blank >= least), blank)
-        heard = ~mute
-        which = (torch.arange(B)[:, None] * T + frame)[heard]
-        chosen, ids = _shortlist(values.view(-1, V)[which], [blank_id, *never], shortlist)
-        best = chosen[:, :1] > blank[heard][:, None]
+        heard, offsets = ~mute, np.arange(B)[:, None] * T + frame
+        frames = values.reshape(-1, V)[offsets[heard]]
+        frames[:, [blank_id, *never]] = -np.inf
+        chosen, ids = _likeliest(frames, V - len({blank_id, *never}), shortlist)
+        best = chosen[:, 0] > blank[heard]
         if min_log_prob is not None:
             dropped = chosen < min_log_prob
-            dropped[:, :1] &= ~best
-            chosen = chosen.masked_fill(dropped, -torch.inf)
-        path = torch.full(mute.shape, -1)
-        path[heard] = torch.where(best, ids[:, :1], -1)[:, 0]
-        before = torch.nn.functional.pad(path, (1, 0), value=-1)[:, :-1]
-        spread = torch.full((*mute.shape, ids.size(1)), -torch.inf, dtype=torch.float64)
-        places = torch.zeros(spread.shape, dtype=torch.long)
-        spread[heard], places[heard] = chosen.double(), ids
+            dropped[:, 0] &= ~best
+            chosen[dropped] = -np.inf
+        path = np.full(mute.shape, -1)
+        path[heard] = np.where(best, ids[:, 0], -1)
+        spread = np.full((*mute.shape, ids.shape[1]), -np.inf)
+        places = np.zeros(spread.shape, np.int64)
+        spread[heard], places[heard] = chosen, ids
         return Frames(
             blank=_time_first(blank),
             ids=_time_first(places),
             log_probs=_time_first(spread),
-            widths=(~spread.isneginf()).sum(2).amax(0).tolist(),
-            moves=_time_first((path >= 0) & (path != before)),
-            _all=values.view(-1).numpy(),
-            _offsets=_time_first((torch.arange(B)[:, None] * T + frame) * V),
-            _mute=_time_first(torch.zeros(mute.shape).double().masked_fill(mute, -torch.inf)),
+            widths=(spread > -np.inf).sum(2).max(0).tolist(),
+            moves=_time_first((path >= 0) & (path != _before(path, -1))),
+            _all=values.reshape(-1),
+            _offsets=_time_first(offsets * V),
+            _mute=_time_first(np.where(mute, -np.inf, 0.0)),
         )
 
 
-def _merge_runs(inside: Tensor, sure: Tensor, blank: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _merge_runs(
+    inside: NDArray[np.bool_], sure: NDArray[np.bool_], blank: Floats
+) -> tuple[Ints, Floats, NDArray[np.bool_]]:
     """[B, T] → [B, t]: the frame that stands for each that is left, log P(blank), sure or past."""
-    follows = torch.nn.functional.pad(sure, (1, 0))[:, :-1]
-    kept = inside & ~(sure & follows)
+    kept = inside & ~(sure & _before(sure, False))
     counts = kept.sum(1)
-    t = int(counts.max()) if len(counts) else 0
-    frame = (~kept).long().argsort(dim=1, stable=True)[:, :t]
-    run = (kept.cumsum(1) - 1).clamp(min=0, max=max(t - 1, 0))
-    summed = torch.zeros(len(blank), t, dtype=blank.dtype)
+    B, t = len(counts), int(counts.max(initial=0))
+    frame: Ints = (~kept).argsort(axis=1, kind="stable")[:, :t]
+    run = (kept.cumsum(1) - 1).clip(min=0)
+    summed = np.zeros((B, t))
     if t:
-        summed.scatter_add_(1, run, blank)
-    past = torch.arange(t) >= counts[:, None]
-    return frame, summed, sure.gather(1, frame) | past
+        np.add.at(summed, (np.arange(B)[:, None], run), blank)
+    past = np.arange(t) >= counts[:, None]
+    mute: NDArray[np.bool_] = np.take_along_axis(sure, frame, 1) | past
+    return frame, summed, mute
 
 
-def _shortlist(values: Tensor, never: list[int], count: int | None) -> tuple[Tensor, Tensor]:
-    """The likeliest tokens of frames [M, V]: log-probabilities and ids, [M, S] each."""
-    allowed = values.index_fill(1, torch.tensor(never), -torch.inf)
-    width = values.size(1) - len(set(never))
-    best = allowed.topk(min(width, count or width), dim=1)
-    return best.values, best.indices
+def _likeliest(
+    values: NDArray[np.float32], proposed: int, count: int | None
+) -> tuple[NDArray[np.float32], Ints]:
+    """The likeliest of ``proposed`` tokens of frames [M, V]: values and ids, [M, S] each."""
+    width = min(proposed, count or proposed)
+    best = values.argpartition(-width, axis=1)[:, -width:]
+    scores = np.take_along_axis(values, best, 1)
+    order = (-scores).argsort(axis=1)
+    return np.take_along_axis(scores, order, 1), np.take_along_axis(best, order, 1)
 
 
-def _time_first(values: Tensor) -> NDArray:  # type: ignore[type-arg]
-    return values.transpose(0, 1).contiguous().numpy()
+def _before(values: NDArray[Value], first: int | bool) -> NDArray[Value]:
+    """[B, T] one frame later, ``first`` at the beginning."""
+    moved = np.empty_like(values)
+    moved[:, :1], moved[:, 1:] = first, values[:, :-1]
+    return moved
+
+
+def _time_first(values: NDArray[Value]) -> NDArray[Value]:
+    return np.ascontiguousarray(values.swapaxes(0, 1))

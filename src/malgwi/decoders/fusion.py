@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from malgwi.errors import ConfigError
 from malgwi.types import BonusModel, LanguageModel
@@ -88,23 +88,46 @@ class Fusion:
         self._end_id, self._bonus = end_id, insertion_bonus
         self.ceiling = max(0.0, insertion_bonus) + sum(_ceiling(*part) for part in self._parts)
 
+    @staticmethod
+    def of(
+        config: FusionConfig,
+        *,
+        end_id: int,
+        language_model: LanguageModel | None = None,
+        source_model: LanguageModel | None = None,
+        hotwords: LanguageModel | None = None,
+    ) -> "Fusion | None":
+        """All that a beam search adds to the acoustic model; None if nothing is given."""
+        given = (
+            (language_model, config.lm_weight),
+            (source_model, -config.source_weight),
+            (hotwords, 1.0),
+        )
+        parts = [(model, weight) for model, weight in given if model is not None]
+        if not parts:
+            return None
+        bonus = 0.0 if language_model is None else config.insertion_bonus
+        return Fusion(parts, end_id=end_id, insertion_bonus=bonus)
+
     def start(self, rows: int) -> tuple[Any, ...]:
         """The number of rows and each model's state at the beginning of a text."""
         return (rows, *(model.start(rows) for model, _ in self._parts))
 
-    def score(self, state: tuple[Any, ...]) -> Tensor:
+    def score(self, state: tuple[Any, ...]) -> NDArray[np.float32]:
         """The weighted sum for every token: [N, V] float32."""
-        total = torch.full((state[0], self.vocabulary_size), self._bonus)
+        total = np.full((state[0], self.vocabulary_size), self._bonus, np.float32)
         total[:, self._end_id] = 0.0
         for (model, weight), part in zip(self._parts, state[1:], strict=True):
             scores = model.score(part)
             weighted = scores * weight
             if weight < 0:
-                weighted = weighted.masked_fill(scores.isneginf(), -torch.inf)
-            total = total.to(scores.device) + weighted
+                weighted[scores == -np.inf] = -np.inf
+            total += weighted
         return total
 
-    def advance(self, state: tuple[Any, ...], rows: Tensor, tokens: Tensor) -> tuple[Any, ...]:
+    def advance(
+        self, state: tuple[Any, ...], rows: NDArray[np.int64], tokens: NDArray[np.int64]
+    ) -> tuple[Any, ...]:
         """Each model's state, advanced."""
         parts = zip(self._parts, state[1:], strict=True)
         return (len(rows), *(model.advance(part, rows, tokens) for (model, _), part in parts))

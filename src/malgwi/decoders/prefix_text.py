@@ -7,7 +7,6 @@ Shapes: B utterances, K beams, N rows (B × K, utterance-major), V vocabulary, W
 """
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from malgwi.errors import ConfigError
@@ -37,9 +36,9 @@ class PrefixText:
             )
         self._model, self._shape = model, (batch, beams)
         self._state = model.start(batch * beams)
-        first = model.score(model.start(1)).cpu().numpy()
-        copied = model.advance(model.start(1), torch.tensor([0]), torch.tensor([-1]))
-        same = np.array_equal(first, model.score(copied).cpu().numpy(), equal_nan=True)
+        first = model.score(model.start(1))
+        copied = model.advance(model.start(1), np.array([0]), np.array([-1]))
+        same = np.array_equal(first, model.score(copied), equal_nan=True)
         assert same, f"{type(model).__name__}.advance: a negative token must only copy its row"
         self._scores = np.repeat(first, batch * beams, axis=0)  # [N, V], a slot a line
         self._slots = np.arange(batch * beams)
@@ -58,15 +57,12 @@ class PrefixText:
     def follow(self, sources: NDArray[np.int64], tokens: NDArray[np.int64]) -> None:
         """The search went on: row i is row ``sources[i]`` and ``tokens[i]``, if that is not −1."""
         rows, tokens = sources.ravel(), tokens.ravel()
-        self._state = self._model.advance(
-            self._state, torch.from_numpy(rows), torch.from_numpy(tokens)
-        )
+        self._state = self._model.advance(self._state, rows, tokens)
         slots, new = self._slots[rows], np.flatnonzero(tokens >= 0)
         if len(new):
             unused = np.ones(len(rows), bool)
             unused[slots[tokens < 0]] = False
             slots[new] = np.flatnonzero(unused)[: len(new)]
-            at = torch.from_numpy(new)
-            fresh = self._model.advance(self._state, at, torch.full_like(at, -1))
-            self._scores[slots[new]] = self._model.score(fresh).cpu().numpy()
+            fresh = self._model.advance(self._state, new, np.full_like(new, -1))
+            self._scores[slots[new]] = self._model.score(fresh)
         self._slots = slots

@@ -12,8 +12,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from malgwi.errors import ConfigError
 from malgwi.types import Hypothesis, LanguageModel
@@ -63,7 +63,6 @@ def _weighted(log_prob: float, weight: float) -> float:
     return log_prob if math.isinf(log_prob) else weight * log_prob
 
 
-@torch.no_grad()
 def text_log_probs(
     texts: Sequence[Sequence[int]], model: LanguageModel, *, end_id: int
 ) -> list[float]:
@@ -78,19 +77,18 @@ def text_log_probs(
             f"token {highest} is unknown to a language model of {model.vocabulary_size}: bind it "
             "to the tokenizer of the recogniser"
         )
-    rows, state = torch.arange(len(texts)), model.start(len(texts))
-    total = torch.zeros(len(texts), dtype=torch.double)
+    rows, state = np.arange(len(texts)), model.start(len(texts))
+    total = np.zeros(len(texts))
     for column in _columns(texts, end_id):
-        scores = model.score(state).cpu().double()
-        said = scores.gather(1, column.clamp(min=0)[:, None])[:, 0]
-        total += torch.where(column < 0, 0.0, said)
-        state = model.advance(state, rows, torch.where(column == end_id, -1, column))
+        said = model.score(state)[rows, np.maximum(column, 0)]
+        total += np.where(column < 0, 0.0, said)
+        state = model.advance(state, rows, np.where(column == end_id, -1, column))
     values: list[float] = total.tolist()
     return values
 
 
-def _columns(texts: Sequence[Sequence[int]], end_id: int) -> list[Tensor]:
+def _columns(texts: Sequence[Sequence[int]], end_id: int) -> list[NDArray[np.int64]]:
     """One [N] a step: each text's tokens, the end token, then −1."""
     longest = max((len(text) for text in texts), default=-1) + 1
     padded = [[*text, end_id] + [-1] * (longest - 1 - len(text)) for text in texts]
-    return list(torch.tensor(padded).T) if padded else []
+    return list(np.array(padded).T) if padded else []

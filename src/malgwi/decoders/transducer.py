@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from malgwi.decoders.beam_config import BeamConfig
+from malgwi.decoders.tensor_text import TensorText
 from malgwi.types import Hypothesis, LanguageModel, TransducerScorer
 
 SYMBOLS_PER_FRAME = 4
@@ -190,14 +191,15 @@ class _Search:
         start_id: int,
         device: torch.device,
     ) -> None:
-        self._scorer, self._model = scorer, language_model
+        self._scorer = scorer
+        self._text: TensorText | None = None
         self._first = 2 * beams * torch.arange(batch, device=device)[:, None]
         self._active = (self._first + beams + torch.arange(beams, device=device)).flatten()
         self._shape = (batch, beams, scorer.vocabulary_size)
         self._memory = scorer.start(2 * beams, start_id)
         if language_model is not None:
-            self._text = language_model.start(2 * beams * batch)
-            self._added = language_model.score(self._text).to(device)
+            self._text = TensorText.begin(language_model, 2 * beams * batch, device)
+            self._added = self._text.score()
 
     def score(self, frames: Tensor) -> Tensor:
         """The transducer's log-probabilities of the active places at frames [B]: [B, K, V]."""
@@ -209,21 +211,20 @@ class _Search:
 
     def added(self) -> Tensor | None:
         """What language models add to the active places: [B, K, V]."""
-        return None if self._model is None else self._added[self._active].view(self._shape)
+        return None if self._text is None else self._added[self._active].view(self._shape)
 
     def move(self, left: Tensor, active: Tensor, tokens: Tensor) -> None:
         """Fill both halves from ``left`` and ``active`` [B, K], the second with ``tokens`` more."""
         rows = (self._first + torch.cat([left, active], dim=1)).flatten()
         grown = torch.cat([torch.full_like(left, -1), tokens], dim=1).flatten()
         self._memory = self._scorer.advance(self._memory, rows, grown)
-        if self._model is None:
+        if self._text is None:
             return
-        self._text = self._model.advance(self._text, rows, grown)
+        self._text = self._text.advance(rows, grown)
         self._added = self._added[rows]
         if (tokens >= 0).any():  # strings that are new; of the others the scores are known
             copied = torch.full_like(self._active, -1)
-            fresh = self._model.score(self._model.advance(self._text, self._active, copied))
-            self._added[self._active] = fresh.to(self._added)
+            self._added[self._active] = self._text.advance(self._active, copied).score()
 
 
 def _first(batch: int, beams: int, device: torch.device) -> _Beam:

@@ -4,13 +4,17 @@
 product a score. Both are trained by ``malgwi lm`` on text alone and know nothing of sound.
 
     model = malgwi.lm.load(Path("model.lm")).bind(recogniser.tokenizer, config.text)
+
+Only ``lstm`` needs torch, and imports it when it is read.
 """
 
 from pathlib import Path
 from typing import Any
 
-from malgwi.errors import ConfigError
+from malgwi.errors import ConfigError, DataError
 from malgwi.registry import resolve
+from malgwi.text.normalize import NormalizerConfig
+from malgwi.types import LanguageModel, Tokenizer
 
 #: kind → class
 LANGUAGE_MODELS: dict[str, str] = {
@@ -43,10 +47,37 @@ def load(path: Path) -> Any:
         A `malgwi.lm.ngram.NgramModel` or `malgwi.lm.neural.LstmModel`.
 
     Raises:
-        ConfigError: The name does not say what the file is.
+        ConfigError: The name does not say what the file is, or it is neural and there is no torch.
         DataError, CheckpointError: It is missing or damaged.
     """
     form = form_of(path)
     if form is None:
         raise ConfigError(f"{path}: a language model is named {', '.join(READERS)}")
-    return resolve("language model file", READERS, form)(path)
+    try:
+        reader = resolve("language model file", READERS, form)
+    except ImportError as error:
+        raise ConfigError(
+            f"{path}: a neural language model needs all of malgwi's packages ({error}); without "
+            "them use an n-gram model (.lm or .arpa)"
+        ) from error
+    return reader(path)
+
+
+def load_bound(
+    path: Path, tokenizer: Tokenizer, text: NormalizerConfig | None = None
+) -> LanguageModel:
+    """The language model in a file, over a tokenizer's ids.
+
+    Args:
+        path: Of the file.
+        tokenizer: Of the recogniser.
+        text: The recogniser's normaliser, if known.
+
+    Raises:
+        ConfigError: Its text was cut or normalised otherwise than the recogniser's.
+        DataError, CheckpointError: It is missing or damaged.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such language model; make one with  malgwi lm")
+    model: LanguageModel = load(path).bind(tokenizer, text)
+    return model

@@ -16,17 +16,17 @@ Shapes: n n-grams of one order, k words each.
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from malgwi import manifest
 from malgwi.errors import DataError
 from malgwi.lm.counting import pack
 from malgwi.lm.ngram import Level, NgramModel
+from malgwi.lm.storage import write_whole
 from malgwi.lm.units import END, START, UNKNOWN, TextSettings
 
 _ALIASES = {"<UNK>": UNKNOWN, "<S>": START, "</S>": END}
@@ -200,21 +200,34 @@ def _empty() -> Level:
 
 def write_arpa(model: NgramModel, path: Path) -> None:
     """Write an ARPA file; gzipped if ``path`` ends in ``.gz``. Numbers keep all their float32."""
-    with manifest.atomic_text(path) as file:
-        file.write("\\data\\\n")
-        for order, level in enumerate(model.levels, 1):
-            file.write(f"ngram {order}={len(level.words)}\n")
-        prefixes = [""]
-        for order, level in enumerate(model.levels, 1):
-            file.write(f"\n\\{order}-grams:\n")
-            parents = model.levels[order - 2].parents() if order > 1 else None
-            grams = []
-            for row, word in enumerate(level.words.tolist()):
-                before = "" if parents is None else prefixes[parents[row]] + " "
-                grams.append(before + model.words[word])
-                line = f"{float(level.log10[row]):.9g}\t{grams[-1]}"
-                if level.backoff is not None and model.words[word] != END:
-                    line += f"\t{float(level.backoff[row]):.9g}"
-                file.write(line + "\n")
-            prefixes = grams
-        file.write("\n\\end\\\n")
+    text = (line.encode() for line in _written(model))
+    write_whole(path, _gzipped(text) if path.suffix == ".gz" else text)
+
+
+def _gzipped(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """As gzip packs them, without time or name, so that equal models are equal bytes."""
+    packer = zlib.compressobj(level=9, wbits=31)
+    for part in parts:
+        yield packer.compress(part)
+    yield packer.flush()
+
+
+def _written(model: NgramModel) -> Iterator[str]:
+    """The text of an ARPA file in pieces."""
+    yield "\\data\\\n"
+    for order, level in enumerate(model.levels, 1):
+        yield f"ngram {order}={len(level.words)}\n"
+    prefixes = [""]
+    for order, level in enumerate(model.levels, 1):
+        yield f"\n\\{order}-grams:\n"
+        parents = model.levels[order - 2].parents() if order > 1 else None
+        grams = []
+        for row, word in enumerate(level.words.tolist()):
+            before = "" if parents is None else prefixes[parents[row]] + " "
+            grams.append(before + model.words[word])
+            line = f"{float(level.log10[row]):.9g}\t{grams[-1]}"
+            if level.backoff is not None and model.words[word] != END:
+                line += f"\t{float(level.backoff[row]):.9g}"
+            yield line + "\n"
+        prefixes = grams
+    yield "\n\\end\\\n"

@@ -18,16 +18,19 @@ then all others).
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from malgwi.errors import ConfigError
+from malgwi.errors import ConfigError, DataError
 from malgwi.types import Tokenizer
 
 Phrase = tuple[int, ...]
+States = NDArray[np.int64]
+
+#: Nats that a hot-word is worth if nobody says how much.
+BOOST = 4.0
 
 
 class HotWords:
@@ -43,7 +46,7 @@ class HotWords:
         ConfigError: No phrase, an empty one, or a boost that is no number.
 
     >>> words = HotWords({(5, 6): 4.0}, vocabulary_size=8, end_id=2)
-    >>> state = words.advance(words.start(1), torch.tensor([0]), torch.tensor([5]))
+    >>> state = words.advance(words.start(1), np.array([0]), np.array([5]))
     >>> [(v, bonus) for v, bonus in enumerate(words.score(state)[0].tolist()) if v in (2, 5, 6, 7)]
     [(2, -2.0), (5, 0.0), (6, 2.0), (7, -2.0)]
     """
@@ -60,9 +63,9 @@ class HotWords:
         columns[letters] = np.arange(len(letters))
         columns[end_id] = len(letters)
         follow, scores = _automaton(phrases, letters)
-        self._columns = torch.from_numpy(columns)  # [V]
-        self._follow = torch.from_numpy(follow)  # [S, C] the state after a token
-        self._scores = torch.from_numpy(scores.astype(np.float32))  # [S, C]
+        self._columns = columns  # [V]
+        self._follow = follow  # [S, C] the state after a token
+        self._scores = scores.astype(np.float32)  # [S, C]
         self.ceiling = max(0.0, float(scores.max()))
 
     @classmethod
@@ -83,19 +86,44 @@ class HotWords:
             phrases[phrase] = max(boost, phrases.get(phrase, boost))
         return cls(phrases, vocabulary_size=tokenizer.size, end_id=tokenizer.end_id)
 
-    def start(self, rows: int) -> Tensor:
+    def start(self, rows: int) -> States:
         """The automaton's first state, [N]."""
-        return torch.zeros(rows, dtype=torch.long)
+        return np.zeros(rows, np.int64)
 
-    def score(self, state: Tensor) -> Tensor:
+    def score(self, state: States) -> NDArray[np.float32]:
         """What each token gives or takes back: [N, V] float32."""
-        return self._scores[state].index_select(1, self._columns)
+        return self._scores.take(state, axis=0).take(self._columns, axis=1)
 
-    def advance(self, state: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
+    def advance(self, state: States, rows: NDArray[np.int64], tokens: NDArray[np.int64]) -> States:
         """The states after one token more; a negative token leaves its row as it is."""
-        before, tokens = state[rows.cpu()], tokens.cpu()
-        after = self._follow[before, self._columns[tokens.clamp(min=0)]]
-        return torch.where(tokens < 0, before, after)
+        before = state[rows]
+        after = self._follow[before, self._columns[np.maximum(tokens, 0)]]
+        return np.where(tokens < 0, before, after)
+
+
+def boosts(phrases: Sequence[str]) -> dict[str, float]:
+    """Phrases as given, ``phrase`` or ``phrase:boost`` or a file with one a line.
+
+    >>> boosts(["말귀:6", "서울역"])
+    {'말귀': 6.0, '서울역': 4.0}
+    """
+    found: dict[str, float] = {}
+    for phrase in phrases:
+        lines = [phrase]
+        if Path(phrase).is_file():
+            lines = Path(phrase).read_text(encoding="utf-8").splitlines()
+        found |= dict(_boost(line.strip()) for line in lines if line.strip())
+    return found
+
+
+def _boost(line: str) -> tuple[str, float]:
+    phrase, colon, number = line.rpartition(":")
+    if not colon:
+        return line, BOOST
+    try:
+        return phrase.strip(), float(number)
+    except ValueError:
+        raise DataError(f"hot-word {line!r}: {number!r} is no number; write  phrase:4.0") from None
 
 
 def _automaton(

@@ -5,7 +5,8 @@ al., "LSTM neural networks for language modeling", Interspeech 2012; Press and W
 output embedding to improve language models", EACL 2017 (arXiv 1608.05859), for the tied output.
 
 The probabilities of the next token are computed when a state is made, not when it is asked for: a
-beam search asks every state once, and ``score`` is then free of side effects.
+beam search asks every state once, and ``score`` is then free of side effects. Searches speak numpy;
+what they say and hear is converted here, to and from whatever device the model is on.
 
 On disk: ``NAME.safetensors`` and ``NAME.json`` (settings, tokenizer, SHA-256 of the former).
 
@@ -18,8 +19,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
@@ -127,16 +130,22 @@ class LstmModel(nn.Module):
             one.cell.expand(wide).contiguous(),
         )
 
-    def score(self, state: LstmState) -> Tensor:
+    def score(self, state: LstmState) -> NDArray[np.float32]:
         """ln P(token | what stands before), [N, V] float32."""
-        return state.log_probs
+        scores: NDArray[np.float32] = state.log_probs.cpu().numpy()
+        return scores
 
-    def advance(self, state: LstmState, rows: Tensor, tokens: Tensor) -> LstmState:
+    def advance(
+        self, state: LstmState, rows: NDArray[np.int64], tokens: NDArray[np.int64]
+    ) -> LstmState:
         """The state whose row i is row ``rows[i]`` followed by ``tokens[i]``, if not negative."""
-        grown = (tokens >= 0).nonzero()[:, 0]
-        log_probs, hidden, cell = state.log_probs[rows], state.hidden[:, rows], state.cell[:, rows]
+        device = state.log_probs.device
+        sources, ids = torch.tensor(rows, device=device), torch.tensor(tokens, device=device)
+        grown = (ids >= 0).nonzero()[:, 0]
+        log_probs = state.log_probs[sources]
+        hidden, cell = state.hidden[:, sources], state.cell[:, sources]
         if len(grown):
-            after = self._after(tokens[grown], hidden[:, grown], cell[:, grown])
+            after = self._after(ids[grown], hidden[:, grown], cell[:, grown])
             log_probs[grown] = after.log_probs
             hidden[:, grown], cell[:, grown] = after.hidden, after.cell
         return LstmState(log_probs, hidden, cell)

@@ -19,9 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from malgwi.errors import ConfigError, DataError
 from malgwi.lm.units import (
@@ -216,29 +214,28 @@ class BoundNgram:
         self.vocabulary_size = tokenizer.size
         self.word_of = _word_ids(model, tokenizer)  # [V]
         self.capacity = max(cache_bytes // (4 * self.vocabulary_size), 1)
-        self._cache: OrderedDict[bytes, Tensor] = OrderedDict()
+        self._cache: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
 
     def start(self, rows: int) -> Nodes:
         """The state at the beginning of a text: [N, K − 1] trie nodes."""
         return self.model.start_nodes(rows)
 
-    def score(self, state: Nodes) -> Tensor:
-        """ln P(token | what stands before), [N, V] float32 on the CPU."""
-        return torch.stack([self._row(nodes) for nodes in state])
+    def score(self, state: Nodes) -> NDArray[np.float32]:
+        """ln P(token | what stands before), [N, V] float32."""
+        return np.stack([self._row(nodes) for nodes in state])
 
-    def advance(self, state: Nodes, rows: Tensor, tokens: Tensor) -> Nodes:
+    def advance(self, state: Nodes, rows: NDArray[np.int64], tokens: NDArray[np.int64]) -> Nodes:
         """The state whose row i is row ``rows[i]`` followed by ``tokens[i]``, if not negative."""
-        after: Nodes = state[rows.cpu().numpy()]
-        ids = tokens.cpu().numpy()
-        grown = ids >= 0
-        after[grown] = self.model.next_nodes(after[grown], self.word_of[ids[grown]])
+        after: Nodes = state[rows]
+        grown = tokens >= 0
+        after[grown] = self.model.next_nodes(after[grown], self.word_of[tokens[grown]])
         return after
 
-    def _row(self, nodes: Nodes) -> Tensor:
+    def _row(self, nodes: Nodes) -> NDArray[np.float32]:
         key = nodes.tobytes()
         row = self._cache.get(key)
         if row is None:
-            row = torch.from_numpy(self.model.dense(nodes.tolist())[self.word_of])
+            row = self.model.dense(nodes.tolist())[self.word_of]
             self._cache[key] = row
             if len(self._cache) > self.capacity:
                 self._cache.popitem(last=False)
