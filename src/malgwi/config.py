@@ -18,6 +18,7 @@ from malgwi.batching import BatchConfig
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEndConfig
 from malgwi.models.las import LASConfig
+from malgwi.models.pretrained import PretrainedConfig
 from malgwi.nn.initialize import InitConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
@@ -55,7 +56,7 @@ class RunConfig:
     front_end: FrontEndConfig = field(default_factory=FrontEndConfig)
     masking: SpecAugmentConfig | None = None
     batches: BatchConfig = field(default_factory=BatchConfig)
-    model: LASConfig = field(default_factory=LASConfig)
+    model: LASConfig | PretrainedConfig = field(default_factory=LASConfig)
     init: InitConfig = field(default_factory=InitConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

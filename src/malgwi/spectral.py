@@ -7,6 +7,7 @@ that nobody's features depend on who else is in the batch.
 Shapes: B batch, N samples, T frames, F frequency bins, D features.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -43,6 +44,18 @@ def emphasize(waveforms: Tensor, gain: float, preemphasis: float) -> Tensor:
     return waveforms
 
 
+def append_silence(waveforms: Tensor, lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Add ``count`` zeros at each utterance's own end: [B, N] → [B, N + count], lengths [B].
+
+    An empty utterance stays empty.
+    """
+    if not count:
+        return waveforms, lengths
+    inside = within(lengths, waveforms.shape[1])[..., 0]
+    longer = torch.where(lengths > 0, lengths + count, 0)
+    return torch.nn.functional.pad(waveforms * inside, (0, count)), longer
+
+
 def pad_each(
     waveforms: Tensor, lengths: Tensor, pad: int, mode: Literal["constant", "reflect"]
 ) -> Tensor:
@@ -64,11 +77,49 @@ def pad_each(
     return padded
 
 
+def bands(
+    padded: Tensor, window: Tensor, hop: int, power: Literal[1, 2], filters: Tensor | None
+) -> Tensor:
+    """Energies (``power`` 2) or magnitudes of padded waveforms [B, N]: [B, T, F].
+
+    Args:
+        padded: [B, N]; frame t begins at sample t·hop.
+        window: [n_fft].
+        hop: Samples from frame to frame.
+        power: See above.
+        filters: Mel bands [F, D], for [B, T, D].
+    """
+    spectrum = torch.stft(
+        padded, len(window), hop, window=window, center=False, return_complex=True
+    ).transpose(1, 2)
+    energy = torch.view_as_real(spectrum).square_().sum(-1)
+    values = energy if power == 2 else energy.sqrt_()
+    return values if filters is None else values @ filters
+
+
+def moments(frames: Iterable[Tensor], *, joint: bool) -> tuple[Tensor, Tensor, int]:
+    """Mean [D] and deviation [D] of all frames [T, D] together, and their number.
+
+    Args:
+        frames: The frames of one utterance after the other.
+        joint: One mean and one deviation over all of D, D times.
+    """
+    total, squares, count = torch.zeros((), dtype=torch.float64), torch.zeros(()).double(), 0
+    for values in frames:
+        exact = values.double().cpu()
+        total, squares = total + exact.sum(0), squares + exact.square().sum(0)
+        count += len(exact)
+    mean, square = total / max(1, count), squares / max(1, count)
+    if joint:
+        mean, square = mean.mean().expand_as(mean), square.mean().expand_as(square)
+    return mean, (square - mean.square()).clamp(min=0).sqrt(), count
+
+
 def rescale_(
     values: Tensor,
     mask: Tensor,
     *,
-    scale: Literal["ln", "log10", "db", "log1p", "linear"],
+    scale: Literal["ln", "log10", "db", "log1p", "linear", "whisper"],
     floor: float,
     per_decade: float,
     top_db: float | None,
@@ -93,10 +144,46 @@ def rescale_(
     values.log10_()
     if scale == "db":
         values.mul_(per_decade)
-    if scale == "db" and top_db is not None:
+    below = 8.0 if scale == "whisper" else top_db if scale == "db" else None
+    if below is not None:
         loudest = values.masked_fill(mask == 0, -torch.inf).amax((1, 2), keepdim=True)
-        values = values.maximum(loudest - top_db)
-    return values
+        values = values.maximum(loudest - below)
+    return values.add_(4.0).div_(4.0) if scale == "whisper" else values
+
+
+def center_(features: Tensor, mask: Tensor, *, joint: bool) -> tuple[Tensor, Tensor]:
+    """Subtract each utterance's mean from features [B, T, D], in place.
+
+    Args:
+        features: [B, T, D].
+        mask: [B, T, 1], 0 for frames that do not count; they become 0.
+        joint: One mean over all of D, or one for each.
+
+    Returns:
+        The features, and how many values each mean is of [B, 1, 1].
+    """
+    axes = (1, 2) if joint else (1,)
+    width = features.shape[2] if joint else 1
+    count = (mask.sum(1, keepdim=True) * width).clamp(min=1)
+    return features.sub_(features.sum(axes, keepdim=True) / count).mul_(mask), count
+
+
+def standardize_(
+    features: Tensor, mask: Tensor, *, joint: bool, least: float = 0.0, variance_floor: float = 0.0
+) -> Tensor:
+    """`center_`, then divide by the population's deviation, as numpy does.
+
+    Args:
+        features: [B, T, D].
+        mask: [B, T, 1].
+        joint: See `center_`.
+        least: No deviation counts as less.
+        variance_floor: Added to the variance.
+    """
+    axes = (1, 2) if joint else (1,)
+    centred, count = center_(features, mask, joint=joint)
+    variance = centred.square().sum(axes, keepdim=True) / count
+    return centred.div_(variance.add_(variance_floor).sqrt_().clamp_(min=least))
 
 
 def mel_filters(

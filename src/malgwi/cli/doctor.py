@@ -41,6 +41,7 @@ MARKS: dict[State, str] = {
 #: What goes without each extra of this package; a test holds the list to pyproject.toml.
 EXTRAS = {
     "media": "MP4, M4A, AAC and WebM cannot be read; convert them to WAV or FLAC first",
+    "hf": "`malgwi train finetune` cannot run, nor can what it has trained be used",
     "tensorboard": "no TensorBoard curves; metrics.jsonl and curves.svg are written all the same",
     "dev": "the tests and checks of malgwi itself cannot run; nothing else is missing",
 }

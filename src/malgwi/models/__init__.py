@@ -4,7 +4,10 @@ from typing import Any
 
 from malgwi.registry import resolve
 
-MODELS = {"las": "malgwi.models.las:LAS"}
+MODELS = {
+    "las": "malgwi.models.las:LAS",
+    "pretrained": "malgwi.models.pretrained:Pretrained",
+}
 
 
 def model_class(name: str) -> Any:

@@ -46,7 +46,7 @@ class Encoded(NamedTuple):
 
 
 class AcousticModel(nn.Module):
-    """A model of any kind. Only models with a writer have the last two methods.
+    """A model of any kind. Only models with a writer have `write` and `scorer`.
 
     Attributes:
         config: Its settings.
@@ -78,3 +78,10 @@ class AcousticModel(nn.Module):
     def scorer(self, encoded: Encoded) -> StepScorer:
         """The attention head as a beam search sees it, for one encoded batch."""
         raise TypeError(f"{type(self).__name__} has no attention head")
+
+    def load_pretrained(self) -> None:
+        """Take over what was trained elsewhere; a model that starts afresh has nothing to take."""
+
+    def pretrained_depths(self) -> dict[str, int]:
+        """Names of the parameters that were trained elsewhere → layers above each, 0 at the top."""
+        return {}

@@ -73,6 +73,7 @@ def demo() -> RunConfig:
     voices and sentences (docs/experiments.md).
     """
     base = telephone()
+    assert isinstance(base.model, LASConfig)
     listener = replace(base.model.listener, stack=6, layers=3, units=256, dropout=0.1)
     speller = replace(base.model.speller, units=256, dropout=0.1)
     return replace(

@@ -1,0 +1,387 @@
+"""A pretrained speech encoder under a CTC head: wav2vec 2.0 (arXiv 2006.11477), HuBERT (arXiv
+2106.07447) or the encoder of Whisper (arXiv 2212.04356), by way of transformers.
+
+The surprising choice: the group norm of the smaller wav2vec 2.0 and HuBERT models takes its
+statistics over an utterance's own samples. In the library it also sees the padding, so that what an
+utterance yields depends on who else is in its batch, and an attention mask does not help.
+
+Shapes: B batch, N samples, T frames of the front end, S encoder frames, D features, V vocabulary,
+C channels, E encoder width.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from malgwi import encoder_folder
+from malgwi.errors import CheckpointError, ConfigError
+from malgwi.features import FrontEndConfig
+from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
+from malgwi.nn.composed_output import ComposedOutput
+from malgwi.nn.recurrent import length_mask
+
+#: Where a run folder keeps the encoder's description.
+KEPT_IN = "encoder"
+_LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig:
+    """Which encoder, what of it is trained, and the head.
+
+    Attributes:
+        encoder: A folder as Hugging Face saves one, or a name on its hub.
+        revision: On the hub: branch, tag or commit.
+        composed_output: Whether syllable scores are composed of initial, medial and final.
+        head_dropout: Before the CTC output.
+        freeze_feature_extractor: Never train the convolutions at the encoder's foot (the paper).
+        freeze_layers: Never train so many of its lower layers either, nor what lies under them.
+        layer_drop: Share of layers left out of each training step (LayerDrop, arXiv 1909.11556).
+        mask_time_prob: Of wav2vec 2.0 and HuBERT: share of frames under time masks, were none to
+            overlap. Whisper's input is masked by ``masking`` instead.
+        mask_time_length: Frames of a time mask.
+        mask_feature_prob: The same for channels.
+        mask_feature_length: Channels of a mask.
+        gradient_checkpointing: Compute each layer twice and keep little: memory for time.
+        lora_rank: Train low-rank additions to some matrices (LoRA, arXiv 2106.09685) and nothing
+            else of the encoder; 0 is off.
+        lora_alpha: Their scale is alpha over rank.
+        lora_dropout: On their input.
+        lora_targets: Which matrices, by the ends of their names.
+        kind: A pretrained encoder.
+    """
+
+    encoder: str = ""
+    revision: str | None = None
+    composed_output: bool = False
+    head_dropout: float = 0.1
+    freeze_feature_extractor: bool = True
+    freeze_layers: int = 0
+    layer_drop: float = 0.05
+    mask_time_prob: float = 0.5
+    mask_time_length: int = 10
+    mask_feature_prob: float = 0.1
+    mask_feature_length: int = 64
+    gradient_checkpointing: bool = False
+    lora_rank: int = 0
+    lora_alpha: float = 16.0
+    lora_dropout: float = 0.0
+    lora_targets: tuple[str, ...] = ("q_proj", "v_proj")
+    kind: Literal["pretrained"] = "pretrained"
+
+    @property
+    def ctc(self) -> bool:
+        """CTC is its head."""
+        return True
+
+    @property
+    def writer(self) -> Writer | None:
+        """Nothing writes unit by unit."""
+        return None
+
+    def find(self) -> Path:
+        """The encoder's folder."""
+        return encoder_folder.find(self.encoder, self.revision)
+
+    def keep(self, run: Path) -> None:
+        """Copy what rebuilding the encoder needs into a run folder."""
+        encoder_folder.keep_architecture(self.find(), run / KEPT_IN)
+
+    def kept(self, run: Path) -> "PretrainedConfig":
+        """The same model, described by its run folder."""
+        return replace(self, encoder=str(run / KEPT_IN), revision=None)
+
+    def check(self, front_end: FrontEndConfig, longest_s: float) -> None:
+        """Refuse another front end than the encoder's, and audio longer than it can hear.
+
+        Raises:
+            ConfigError: See there.
+        """
+        folder = self.find()
+        encoder_folder.check_front_end(folder, front_end)
+        said = encoder_folder.architecture(folder)
+        if said["model_type"] != "whisper":
+            return
+        hears_s = said.get("max_source_positions", 1500) * 2 * front_end.hop_ms / 1000
+        if longest_s + front_end.append_ms / 1000 > hears_s:
+            raise ConfigError(
+                f"the encoder {folder} hears {hears_s:g} s at once, utterances may last "
+                f"{longest_s:g} s: lower batches.max_utterance_s (over the slowest of its speeds) "
+                f"and decoding.max_segment_s to {hears_s - front_end.append_ms / 1000:g}"
+            )
+
+
+class Pretrained(AcousticModel):
+    """An encoder of that folder, untrained until `load_pretrained`, and a CTC output.
+
+    Args:
+        inputs: D, width of the features: 1 for waveforms.
+        size: V.
+        config: Which encoder, and what of it is trained.
+        letters: (initial, medial, final) of every unit, for ``composed_output``.
+
+    Raises:
+        ConfigError: The folder is missing or holds no encoder of a known kind.
+        MissingExtraError: transformers, or for LoRA peft, is not installed.
+    """
+
+    config: PretrainedConfig
+
+    def __init__(
+        self,
+        inputs: int,
+        size: int,
+        config: PretrainedConfig,
+        letters: Sequence[tuple[int, int, int]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.config, self.size = config, size
+        self.folder = config.find()
+        self.settings = _settings(encoder_folder.architecture(self.folder), config)
+        self.whisper = self.settings.model_type == "whisper"
+        self.encoder: Any = self._prepared(_class_of(self.settings)(self.settings))
+        self.dropout = nn.Dropout(config.head_dropout)
+        letters = letters if config.composed_output else None
+        self.ctc = ComposedOutput(self.settings.hidden_size, size, letters)
+
+    def load_pretrained(self) -> None:
+        """Put the folder's weights in place of the present ones.
+
+        Raises:
+            CheckpointError: There are none, or they do not fit ``config.json``.
+        """
+        encoder_folder.check_weights(self.folder)
+        try:
+            with _quietly():
+                loaded, report = _class_of(self.settings).from_pretrained(
+                    self.folder,
+                    config=self.settings,
+                    dtype=torch.float32,
+                    use_safetensors=True,
+                    output_loading_info=True,
+                )
+        except (OSError, RuntimeError, ValueError, SafetensorError) as error:
+            raise CheckpointError(
+                f"encoder {self.folder}: its weights are damaged or do not fit config.json: {error}"
+            ) from error
+        missing = [name for name in report["missing_keys"] if self._is_needed(name)]
+        if missing:
+            raise CheckpointError(
+                f"encoder {self.folder}: {len(missing)} of its weights are missing "
+                f"({', '.join(sorted(missing)[:3])}, …): is this the model that config.json means?"
+            )
+        self.encoder = self._prepared(loaded)
+
+    def _is_needed(self, name: str) -> bool:
+        """Whether the encoder cannot do without that weight; masks may be learned from nothing."""
+        return name.startswith("encoder.") if self.whisper else name != "masked_spec_embed"
+
+    def _prepared(self, model: Any) -> Any:
+        """The encoder of a model of the library, ready to be trained as the settings say."""
+        encoder = model.encoder if self.whisper else model
+        if not self.whisper:
+            # It marks waveforms as wanting gradients, for a kind of checkpointing not used here.
+            encoder.feature_extractor._requires_grad = False
+            if self.settings.feat_extract_norm == "group":
+                first = encoder.feature_extractor.conv_layers[0]
+                first.layer_norm = UtteranceNorm(first.layer_norm)
+        if self.config.gradient_checkpointing:
+            encoder.activation_checkpointing_enable()
+        if self.config.lora_rank:
+            return _with_lora(encoder, self.config)
+        for name, parameter in encoder.named_parameters():
+            if self._is_frozen(self._depth(name)):
+                parameter.requires_grad_(False)
+        return encoder
+
+    def _is_frozen(self, depth: int) -> bool:
+        layers, kept = self.settings.num_hidden_layers, self.config.freeze_layers
+        foot = self.config.freeze_feature_extractor and depth == layers + 1
+        return foot or (kept > 0 and depth >= layers - kept)
+
+    def _depth(self, name: str) -> int:
+        """Layers above a parameter of the encoder: the convolutions lie deepest."""
+        layers: int = self.settings.num_hidden_layers
+        if found := _LAYER.search(name):
+            return layers - 1 - int(found[1])
+        if name.startswith(("feature_extractor.", "conv1.", "conv2.", "embed_positions.")):
+            return layers + 1
+        at_the_top = self.whisper or self.settings.do_stable_layer_norm
+        return 0 if at_the_top and re.match(r"(encoder\.)?layer_norm\.", name) else layers
+
+    def pretrained_depths(self) -> dict[str, int]:
+        """Every parameter of the encoder, what LoRA adds to it included."""
+        names = (name for name, _ in self.encoder.named_parameters())
+        return {f"encoder.{name}": self._depth(name) for name in names}
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
+        """features [B, T, D], lengths [B] → what the encoder heard, and its CTC output."""
+        hear = self._hear_mel if self.whisper else self._hear_waveform
+        memory, frames = hear(features, lengths)
+        log_probs = self.ctc(self.dropout(memory)).float().log_softmax(-1)
+        return Encoded(memory, frames, log_probs)
+
+    def _hear_waveform(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Waveforms [B, N, 1] → memory [B, S, E] and its lengths [B].
+
+        What is shorter than the convolutions' field is heard with silence after it.
+        """
+        settings = self.settings
+        convolutions = list(zip(settings.conv_kernel, settings.conv_stride, strict=True))
+        least = 1
+        for kernel, stride in reversed(convolutions):
+            least = (least - 1) * stride + kernel
+        waveforms = F.pad(features[..., 0], (0, max(0, least - features.shape[1])))
+        frames = lengths = lengths.clamp(min=least)
+        for index, (kernel, stride) in enumerate(convolutions):
+            frames = (frames - kernel) // stride + 1
+            if index == 0 and settings.feat_extract_norm == "group":
+                self.encoder.feature_extractor.conv_layers[0].layer_norm.lengths = frames
+        mask = length_mask(lengths, waveforms.shape[1]).long()
+        # The library refuses masks longer than the batch.
+        long_enough = int(frames.max()) >= settings.mask_time_length
+        self.encoder.config.apply_spec_augment = long_enough
+        with _numpy_follows_torch() if self.training else nullcontext():
+            memory = self.encoder(waveforms, attention_mask=mask).last_hidden_state
+        return memory, frames
+
+    def _hear_mel(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-mel [B, T, D] → memory [B, S, E] and its lengths [B].
+
+        The encoder always hears as much as it was trained on: silence follows, at the value that
+        Whisper's scale gives it, 8 decades under the utterance's loudest or 10 under 1.
+        """
+        wanted = 2 * self.settings.max_source_positions
+        if features.shape[1] > wanted:
+            raise ConfigError(f"{features.shape[1]} frames: the encoder hears {wanted} at once")
+        inside = length_mask(lengths, features.shape[1])[..., None]
+        loudest = features.masked_fill(~inside, -torch.inf).amax((1, 2), keepdim=True)
+        silence = (loudest - 2.0).clamp(min=-1.5)
+        heard = silence.expand(-1, wanted, features.shape[2]).clone()
+        heard[:, : features.shape[1]] = torch.where(inside, features, silence)
+        frames = (lengths + 1) // 2
+        memory = self.encoder(heard.transpose(1, 2)).last_hidden_state
+        return memory[:, : int(frames.max())], frames
+
+
+class UtteranceNorm(nn.Module):
+    """GroupNorm of one channel a group, over each utterance's own frames.
+
+    Args:
+        norm: The library's, whose parameters it shares, under the same names.
+
+    Attributes:
+        lengths: [B] frames of the utterances that come next.
+    """
+
+    lengths: Tensor
+
+    def __init__(self, norm: nn.GroupNorm) -> None:
+        super().__init__()
+        assert norm.num_groups == norm.num_channels
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, C, T] → normalised, whatever stands past each utterance's end."""
+        x = x.float()
+        mask = length_mask(self.lengths, x.shape[2])[:, None].to(x.dtype)
+        count = self.lengths[:, None, None]
+        mean = (x * mask).sum(2, keepdim=True) / count
+        variance = ((x - mean) * mask).square().sum(2, keepdim=True) / count
+        normalized = (x - mean) * torch.rsqrt(variance + self.eps)
+        return normalized * self.weight[:, None] + self.bias[:, None]
+
+
+def _settings(said: dict[str, Any], config: PretrainedConfig) -> Any:
+    """The library's own configuration of an encoder, with the masking and dropping of ours.
+
+    Raises:
+        ConfigError: A variant whose output would depend on padding, or more layers frozen and
+            channels masked than there are.
+    """
+    settings = encoder_folder.library("transformers").AutoConfig.for_model(**said)
+    if config.freeze_layers > settings.num_hidden_layers:
+        raise ConfigError(
+            f"model.freeze_layers is {config.freeze_layers}, the encoder has "
+            f"{settings.num_hidden_layers} layers"
+        )
+    if settings.model_type == "whisper":
+        settings.encoder_layerdrop = config.layer_drop
+        settings.decoder_layers = 0  # never run
+        return settings
+    for variant in ("conv_pos_batch_norm", "add_adapter"):
+        if getattr(settings, variant, False):
+            raise ConfigError(
+                f"the encoder has {variant}, through which padding leaks into speech: not supported"
+            )
+    if config.mask_feature_prob > 0 and config.mask_feature_length > settings.hidden_size:
+        raise ConfigError(
+            f"model.mask_feature_length is {config.mask_feature_length}, the encoder has "
+            f"{settings.hidden_size} channels: lower it, or set mask_feature_prob to 0"
+        )
+    settings.layerdrop = config.layer_drop
+    for name in ("time_prob", "time_length", "feature_prob", "feature_length"):
+        setattr(settings, f"mask_{name}", getattr(config, f"mask_{name}"))
+    return settings
+
+
+def _class_of(settings: Any) -> Any:
+    """The library's class for that kind of encoder."""
+    name = encoder_folder.ENCODERS[settings.model_type]
+    return getattr(encoder_folder.library("transformers"), name)
+
+
+def _with_lora(encoder: Any, config: PretrainedConfig) -> Any:
+    """The encoder with low-rank additions, which alone are trained.
+
+    Raises:
+        ConfigError: It has no matrices of those names.
+    """
+    peft = encoder_folder.library("peft")
+    settings = peft.LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=list(config.lora_targets),
+    )
+    try:
+        return peft.inject_adapter_in_model(settings, encoder)
+    except ValueError as error:
+        raise ConfigError(f"model.lora_targets {config.lora_targets}: {error}") from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the library's bars and tables: what a checkpoint lacks is said by us, as an error."""
+    logging = encoder_folder.library("transformers").logging
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        logging.enable_progress_bar()
+
+
+@contextmanager
+def _numpy_follows_torch() -> Iterator[None]:
+    """Seed numpy's global generator, which the library draws its masks from, by torch's.
+
+    The loop reseeds torch's for every step; a resumed run then draws the same masks.
+    """
+    before = np.random.get_state()
+    np.random.seed(int(torch.randint(2**31, ())))
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
