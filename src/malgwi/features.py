@@ -382,7 +382,7 @@ PRESETS: Mapping[str, FrontEndConfig] = {
         normalize="utterance",
         normalize_per="all",
     ),
-    # What wav2vec 2.0 and HuBERT hear (arXiv 2006.11477, §4.2): samples, zero mean, unit variance.
+    # What wav2vec 2.0 and HuBERT hear (arXiv 2006.11477, §2): samples, zero mean, unit variance.
     "waveform": FrontEndConfig(kind="waveform"),
     # Radford et al. 2022 (arXiv 2212.04356), §2.2; 30 ms let the last window fall silent.
     "whisper": FrontEndConfig(

@@ -19,7 +19,7 @@ TINY = """
   --batches.accumulate 1 --batches.max-utterance-s 2 --decoding.max-segment-s 2
   --dev-decoding.max-segment-s 2 --trainer.precision fp32 --trainer.checkpoint-steps 3
   --trainer.evaluations 2 --trainer.ema-decay 0.9 --optim.learning-rate 1e-2
-  --optim.encoder-rest-share 0.3 --optim.layer-decay 0.8 --threads 1 --quiet
+  --optim.encoder-rest-share 0.3 --optim.layer-decay 0.8 --trainer.log-steps 1 --threads 1 --quiet
 """
 
 
@@ -77,6 +77,18 @@ def test_an_encoder_is_fine_tuned_and_its_run_stands_alone(
     alone = {name: text for each in texts[1:] for name, text in each.items()}
     assert texts[0] == alone
     assert len(alone) == len(files)
+
+
+def test_a_joint_head_writes(corpus: Path, tmp_path: Path) -> None:
+    encoder, run = save_encoder(tmp_path / "encoder", "hubert"), tmp_path / "run"
+    joint = "--model.joint --objective.ctc-weight 0.5 --model.speller.units 16 --epochs 1"
+    searched = "--decoding.method beam --decoding.beam.ctc-weight 0.5 --dev-decoding.method beam"
+    main(train_args(corpus, run, "--encoder", encoder, *joint.split(), *searched.split()))
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert {"loss_ctc", "loss_attention"} <= records[0].keys()
+    assert any(name.startswith("speller.") for name in load_file(run / "weights.safetensors"))
+    main(["transcribe", str(run), str(corpus / "dev000.wav"), "--out", str(tmp_path / "text")])
+    assert (tmp_path / "text" / "dev000.wav.txt").is_file()
 
 
 def test_a_resumed_run_ends_in_the_same_bytes(corpus: Path, tmp_path: Path) -> None:

@@ -242,7 +242,7 @@ def _hint_at_rate(cuts: Sequence[MonoCut], config: RunConfig, say: Say) -> None:
     if isinstance(config.model, PretrainedConfig):
         say(
             f"NOTE  the audio has at most {highest} Hz and is resampled up to the {rate} Hz of the "
-            f"encoder, which has learned from speech with more above {highest // 2} Hz than this"
+            f"encoder, which is not used to silence above {highest // 2} Hz"
         )
     else:
         say(

@@ -1,18 +1,17 @@
-"""A pretrained speech encoder under a CTC head: wav2vec 2.0 (arXiv 2006.11477), HuBERT (arXiv
-2106.07447) or the encoder of Whisper (arXiv 2212.04356), by way of transformers.
+"""A pretrained speech encoder under a CTC or a joint head, by way of transformers.
 
-The surprising choice: the group norm of the smaller wav2vec 2.0 and HuBERT models takes its
-statistics over an utterance's own samples. In the library it also sees the padding, so that what an
-utterance yields depends on who else is in its batch, and an attention mask does not help.
+wav2vec 2.0 (arXiv 2006.11477), HuBERT (arXiv 2106.07447) or the encoder of Whisper (arXiv
+2212.04356). The surprising choice: one part of the library's models is exchanged for our own, the
+group norm of the smaller ones, which sees the padding (`malgwi.nn.utterance_norm`).
 
-Shapes: B batch, N samples, T frames of the front end, S encoder frames, D features, V vocabulary,
-C channels, E encoder width.
+Shapes: B batch, N samples, T frames of the front end, S encoder frames, U tokens, D features,
+V vocabulary, E encoder width.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +27,9 @@ from malgwi.features import FrontEndConfig
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.recurrent import length_mask
+from malgwi.nn.speller import Speller, SpellerConfig
+from malgwi.nn.utterance_norm import UtteranceNorm
+from malgwi.types import StepScorer
 
 #: Where a run folder keeps the encoder's description.
 KEPT_IN = "encoder"
@@ -43,6 +45,8 @@ class PretrainedConfig:
         revision: On the hub: branch, tag or commit.
         composed_output: Whether syllable scores are composed of initial, medial and final.
         head_dropout: Before the CTC output.
+        joint: Whether a speller also writes, attending to the encoder (Watanabe et al. 2017).
+        speller: Its sizes.
         freeze_feature_extractor: Never train the convolutions at the encoder's foot (the paper).
         freeze_layers: Never train so many of its lower layers either, nor what lies under them.
         layer_drop: Share of layers left out of each training step (LayerDrop, arXiv 1909.11556).
@@ -64,6 +68,8 @@ class PretrainedConfig:
     revision: str | None = None
     composed_output: bool = False
     head_dropout: float = 0.1
+    joint: bool = False
+    speller: SpellerConfig = field(default_factory=SpellerConfig)
     freeze_feature_extractor: bool = True
     freeze_layers: int = 0
     layer_drop: float = 0.05
@@ -80,13 +86,13 @@ class PretrainedConfig:
 
     @property
     def ctc(self) -> bool:
-        """CTC is its head."""
+        """CTC is always there."""
         return True
 
     @property
     def writer(self) -> Writer | None:
-        """Nothing writes unit by unit."""
-        return None
+        """The speller of a joint head."""
+        return "attention" if self.joint else None
 
     def find(self) -> Path:
         """The encoder's folder."""
@@ -121,7 +127,7 @@ class PretrainedConfig:
 
 
 class Pretrained(AcousticModel):
-    """An encoder of that folder, untrained until `load_pretrained`, and a CTC output.
+    """An encoder of that folder, untrained until `load_pretrained`, and its heads.
 
     Args:
         inputs: D, width of the features: 1 for waveforms.
@@ -151,7 +157,9 @@ class Pretrained(AcousticModel):
         self.encoder: Any = self._prepared(_class_of(self.settings)(self.settings))
         self.dropout = nn.Dropout(config.head_dropout)
         letters = letters if config.composed_output else None
-        self.ctc = ComposedOutput(self.settings.hidden_size, size, letters)
+        width = self.settings.hidden_size
+        self.ctc = ComposedOutput(width, size, letters)
+        self.speller = Speller(width, size, config.speller, letters) if config.joint else None
 
     def load_pretrained(self) -> None:
         """Put the folder's weights in place of the present ones.
@@ -230,6 +238,26 @@ class Pretrained(AcousticModel):
         log_probs = self.ctc(self.dropout(memory)).float().log_softmax(-1)
         return Encoded(memory, frames, log_probs)
 
+    def write(
+        self,
+        tokens: Tensor,
+        encoded: Encoded,
+        sampling: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The speller of a joint head, teacher-forced: logits [B, U + 1, V]."""
+        if self.speller is None:
+            return super().write(tokens, encoded, sampling, generator)
+        memory, lengths = encoded.memory, encoded.lengths
+        logits: Tensor = self.speller(tokens, memory, lengths, sampling, generator)[0]
+        return logits
+
+    def scorer(self, encoded: Encoded) -> StepScorer:
+        """The speller of a joint head as a beam search sees it, for one encoded batch."""
+        if self.speller is None:
+            return super().scorer(encoded)
+        return self.speller.scorer(encoded.memory, encoded.lengths)
+
     def _hear_waveform(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Waveforms [B, N, 1] → memory [B, S, E] and its lengths [B].
 
@@ -271,34 +299,6 @@ class Pretrained(AcousticModel):
         frames = (lengths + 1) // 2
         memory = self.encoder(heard.transpose(1, 2)).last_hidden_state
         return memory[:, : int(frames.max())], frames
-
-
-class UtteranceNorm(nn.Module):
-    """GroupNorm of one channel a group, over each utterance's own frames.
-
-    Args:
-        norm: The library's, whose parameters it shares, under the same names.
-
-    Attributes:
-        lengths: [B] frames of the utterances that come next.
-    """
-
-    lengths: Tensor
-
-    def __init__(self, norm: nn.GroupNorm) -> None:
-        super().__init__()
-        assert norm.num_groups == norm.num_channels
-        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x [B, C, T] → normalised, whatever stands past each utterance's end."""
-        x = x.float()
-        mask = length_mask(self.lengths, x.shape[2])[:, None].to(x.dtype)
-        count = self.lengths[:, None, None]
-        mean = (x * mask).sum(2, keepdim=True) / count
-        variance = ((x - mean) * mask).square().sum(2, keepdim=True) / count
-        normalized = (x - mean) * torch.rsqrt(variance + self.eps)
-        return normalized * self.weight[:, None] + self.bias[:, None]
 
 
 def _settings(said: dict[str, Any], config: PretrainedConfig) -> Any:

@@ -4,6 +4,7 @@ from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
 from malgwi.features import preset
 from malgwi.models.pretrained import PretrainedConfig
+from malgwi.nn.speller import SpellerConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
 from malgwi.trainer import TrainerConfig
@@ -19,14 +20,23 @@ def finetune() -> RunConfig:
     From the paper: Adam, a rate that rises for 10 % of the run, holds for 40 % and falls in a line;
     3e-5 for the encoder; masks over time and channels, LayerDrop, and no training of the
     convolutions. Differences: the head alone is trained for a tenth of the run, which a budget can
-    hold, instead of 10,000 updates (an eighth of the paper's run on 100 hours); the head, which
-    writes a thousand syllables and not 30 letters, learns ten times as fast as the encoder; batches
-    hold 320 s of speech instead of 1,600 s; weights are averaged.
+    hold, instead of 10,000 updates; the head, which writes a thousand syllables and not 30 letters,
+    learns ten times as fast as the encoder; batches hold 320 s of speech instead of 1,600 s;
+    weights are averaged.
     """
     return RunConfig(
         front_end=preset("waveform"),
         batches=BatchConfig(max_batch_s=160.0, accumulate=2),
-        model=PretrainedConfig(),
+        model=PretrainedConfig(
+            speller=SpellerConfig(  # of a joint head: --model.joint --objective.ctc-weight 0.5
+                attention="multihead",
+                input_feeding=False,
+                layers=1,
+                units=320,
+                embedding=128,
+                dropout=0.2,
+            )
+        ),
         objective=ObjectiveConfig(ctc_weight=1.0),
         optim=OptimConfig(
             learning_rate=3e-4,
