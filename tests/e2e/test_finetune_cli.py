@@ -82,6 +82,7 @@ def test_an_encoder_is_fine_tuned_and_its_run_stands_alone(
 def test_a_joint_head_writes(corpus: Path, tmp_path: Path) -> None:
     encoder, run = save_encoder(tmp_path / "encoder", "hubert"), tmp_path / "run"
     joint = "--model.joint --objective.ctc-weight 0.5 --model.speller.units 16 --epochs 1"
+    joint += " --trainer.precision bf16 --model.gradient-checkpointing"
     searched = "--decoding.method beam --decoding.beam.ctc-weight 0.5 --dev-decoding.method beam"
     main(train_args(corpus, run, "--encoder", encoder, *joint.split(), *searched.split()))
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

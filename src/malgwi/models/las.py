@@ -22,6 +22,9 @@ from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
 from malgwi.nn.speller import Speller, SpellerConfig, SpellerScorer
 
+#: With the speller's settings, which are a part of the model's.
+__all__ = ["LAS", "LASConfig", "LASOutput", "Listener", "ListenerConfig", "SpellerConfig"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ListenerConfig:

@@ -4,9 +4,8 @@ from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
 from malgwi.decoders.attention_beam import BeamConfig
 from malgwi.features import preset
-from malgwi.models.las import LASConfig, ListenerConfig
+from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig
-from malgwi.nn.speller import SpellerConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
 from malgwi.trainer import TrainerConfig

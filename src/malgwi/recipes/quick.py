@@ -7,8 +7,7 @@ from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
 from malgwi.decoders.attention_beam import BeamConfig
 from malgwi.features import FrontEndConfig, preset
-from malgwi.models.las import LASConfig, ListenerConfig
-from malgwi.nn.speller import SpellerConfig
+from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
 from malgwi.trainer import TrainerConfig
