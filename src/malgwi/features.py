@@ -105,9 +105,6 @@ class FrontEndConfig:
             f"power={self.power} is not 1 or 2": self.power not in (1, 2),
             f"floor={self.floor} is not positive": self.floor <= 0,
             f"append_ms={self.append_ms} is negative": self.append_ms < 0,
-            f"kind='waveform' knows no normalize={self.normalize!r}: utterance or none": (
-                self.kind == "waveform" and self.normalize not in ("utterance", "none")
-            ),
             "top_db needs scale='db'": self.top_db is not None and self.scale != "db",
             f"the band from {self.f_min_hz} Hz to {f_max_hz} Hz is empty or goes past half of "
             f"sample_rate_hz={self.sample_rate_hz}": (
@@ -204,19 +201,17 @@ class FrontEnd(torch.nn.Module):
 
     def trim(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cut both ends by ``trim_db``, as librosa.effects.trim would."""
-        if self.config.trim_db is None or not len(samples):
+        top_db, frame = self.config.trim_db, self.config.trim_frame_length
+        if top_db is None or not len(samples):
             return samples
-        frame, hop = self.config.trim_frame_length, self.config.trim_hop_length
-        start, end = audio.trim_bounds(
-            samples, top_db=self.config.trim_db, frame_length=frame, hop_length=hop
-        )
+        hop = self.config.trim_hop_length
+        start, end = audio.trim_bounds(samples, top_db=top_db, frame_length=frame, hop_length=hop)
         return samples[start:end]
 
     def num_frames(self, num_samples: Tensor) -> Tensor:
         """Frames of utterances of so many samples; 0 where there is not one whole frame.
 
-        Centred framing has ``1 + N // hop``, other framing ``1 + (N − n_fft) // hop``, N with
-        what ``append_ms`` adds.
+        Centred framing has ``1 + N // hop``, other ``1 + (N − n_fft) // hop``, N after appending.
         """
         extended = torch.where(num_samples > 0, num_samples + self.config.append_length, 0)
         if self.config.kind == "waveform":
@@ -241,8 +236,7 @@ class FrontEnd(torch.nn.Module):
 
         Args:
             waveforms: [B, N] float32.
-            lengths: [B] samples that belong to each utterance. Empty ones, and without
-                ``center`` those shorter than n_fft, get no frame.
+            lengths: [B] samples of each utterance; those without one whole frame get none.
 
         Returns:
             Features [B, T, D] float32, zero past the end of each, and their lengths [B].
@@ -265,10 +259,9 @@ class FrontEnd(torch.nn.Module):
         Raises:
             DataError: There was no frame to learn from.
         """
-        joint = self.config.normalize_per == "all"
         frames = (self._unnormalized(*self._alone(samples))[0][0] for samples in waveforms)
         with torch.no_grad():
-            mean, std, count = spectral.moments(frames, joint=joint)
+            mean, std, count = spectral.moments(frames, joint=self.config.normalize_per == "all")
         if not count:
             raise DataError("global normalisation: the training split has no frames to learn from")
         self.global_mean.copy_(mean)
@@ -326,9 +319,8 @@ class FrontEnd(torch.nn.Module):
         joint = config.normalize_per == "all"
         if config.normalize == "utterance_mean":
             return spectral.center_(features, mask, joint=joint)[0]
-        if config.kind == "waveform":  # what the encoders' own extractors guard against silence by
-            return spectral.standardize_(features, mask, joint=joint, variance_floor=1e-7)
-        return spectral.standardize_(features, mask, joint=joint, least=MIN_STD)
+        floor = 1e-7 if config.kind == "waveform" else 0.0  # as the encoders' own extractors do
+        return spectral.standardize_(features, mask, joint, variance_floor=floor, least=MIN_STD)
 
 
 #: Front ends by name; change one with ``dataclasses.replace``.

@@ -169,7 +169,7 @@ def center_(features: Tensor, mask: Tensor, *, joint: bool) -> tuple[Tensor, Ten
 
 
 def standardize_(
-    features: Tensor, mask: Tensor, *, joint: bool, least: float = 0.0, variance_floor: float = 0.0
+    features: Tensor, mask: Tensor, joint: bool, *, least: float, variance_floor: float = 0.0
 ) -> Tensor:
     """`center_`, then divide by the population's deviation, as numpy does.
 

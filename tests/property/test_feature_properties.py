@@ -32,7 +32,7 @@ WAVEFORMS = st.builds(
     FrontEndConfig,
     kind=st.just("waveform"),
     append_ms=st.sampled_from([0.0, 30.0]),
-    normalize=st.sampled_from(["none", "utterance"]),
+    normalize=st.sampled_from(["none", "utterance_mean", "utterance"]),
 )
 CONFIGS = st.one_of(SPECTRA, SPECTRA, WAVEFORMS)
 LENGTHS = st.lists(st.integers(0, 3000), min_size=1, max_size=4)
