@@ -31,7 +31,7 @@ WHISPER = {
     "eos_token_id": 2,
     "decoder_start_token_id": 1,
 }
-#: The two forms of wav2vec 2.0 (base: group norm; large: layer norm), HuBERT, Whisper.
+#: The two forms of wav2vec 2.0 (base: group norm; large: layer norm), of HuBERT, Whisper.
 KINDS: dict[str, dict[str, Any]] = {
     "wav2vec2_group": {"model_type": "wav2vec2", "feat_extract_norm": "group", **WAVEFORM},
     "wav2vec2_layer": {
@@ -42,6 +42,12 @@ KINDS: dict[str, dict[str, Any]] = {
         **WAVEFORM,
     },
     "hubert": {"model_type": "hubert", "feat_extract_norm": "group", **WAVEFORM},
+    "hubert_batch": {
+        "model_type": "hubert",
+        "feat_extract_norm": "layer",
+        "conv_pos_batch_norm": True,
+        **WAVEFORM,
+    },
     "whisper": {"model_type": "whisper", **WHISPER},
 }
 
@@ -53,7 +59,12 @@ def save_encoder(folder: Path, kind: str, *, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     settings = transformers.AutoConfig.for_model(**KINDS[kind])
     name = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "whisper": "Whisper"}[settings.model_type]
-    getattr(transformers, f"{name}Model")(settings).save_pretrained(folder)
+    model = getattr(transformers, f"{name}Model")(settings)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):  # as if it had been trained
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    model.save_pretrained(folder)
     extractor(kind).save_pretrained(folder)
     return folder
 

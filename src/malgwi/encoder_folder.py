@@ -23,8 +23,14 @@ from malgwi.features import FrontEndConfig, preset
 from malgwi.manifest import atomic_text
 from malgwi.registry import choose
 
-#: Kinds of encoder by ``model_type`` → class in transformers.
-ENCODERS = {"wav2vec2": "Wav2Vec2Model", "hubert": "HubertModel", "whisper": "WhisperModel"}
+#: Kinds of encoder by ``model_type`` → module and class in transformers.
+ENCODERS = {
+    "wav2vec2": ("transformers", "Wav2Vec2Model"),
+    "hubert": ("transformers", "HubertModel"),
+    "whisper": ("transformers.models.whisper.modeling_whisper", "WhisperEncoder"),
+}
+#: Where Whisper's encoder lies in a whole model, with and without its output layer.
+_WITHIN = {r"^(model\.)?encoder\.": ""}
 ARCHITECTURE, EXTRACTOR = "config.json", "preprocessor_config.json"
 #: Settings of a front end that are the user's, whatever the encoder.
 _OWN = ("channels", "trim_db", "trim_frame_length", "trim_hop_length")
@@ -101,7 +107,8 @@ def check_weights(folder: Path) -> None:
 
 def model_class(settings: Any) -> Any:
     """The library's class for the encoder that the library's configuration describes."""
-    return getattr(library("transformers"), ENCODERS[settings.model_type])
+    module, name = ENCODERS[settings.model_type]
+    return getattr(library(module), name)
 
 
 def loaded(folder: Path, settings: Any) -> Any:
@@ -122,24 +129,21 @@ def loaded(folder: Path, settings: Any) -> Any:
                 config=settings,
                 dtype=torch.float32,
                 use_safetensors=True,
+                key_mapping=_WITHIN if settings.model_type == "whisper" else None,
                 output_loading_info=True,
             )
     except (OSError, RuntimeError, ValueError, SafetensorError) as error:
         raise CheckpointError(
             f"encoder {folder}: its weights are damaged or do not fit {ARCHITECTURE}: {error}"
         ) from error
-    missing = [name for name in report["missing_keys"] if _is_needed(name, settings.model_type)]
+    # Masks may be learned from nothing.
+    missing = [name for name in report["missing_keys"] if name != "masked_spec_embed"]
     if missing:
         raise CheckpointError(
             f"encoder {folder}: {len(missing)} of its weights are missing "
             f"({', '.join(sorted(missing)[:3])}, …): is this the model that {ARCHITECTURE} means?"
         )
     return model
-
-
-def _is_needed(name: str, model_type: str) -> bool:
-    """Whether the encoder cannot do without that weight; masks may be learned from nothing."""
-    return name.startswith("encoder.") if model_type == "whisper" else name != "masked_spec_embed"
 
 
 def front_end(folder: Path, own: FrontEndConfig) -> FrontEndConfig:

@@ -77,6 +77,15 @@ def test_an_encoder_is_fine_tuned_and_its_run_stands_alone(
     alone = {name: text for each in texts[1:] for name, text in each.items()}
     assert texts[0] == alone
     assert len(alone) == len(files)
+    main(["evaluate", str(run), str(corpus / "dev.jsonl"), "--threads", "1"])
+    assert (run / "report.html").is_file()
+    pytest.importorskip("onnxruntime", reason="needs the extra export: onnxruntime")
+    main(["export", str(run)])
+    out = tmp_path / "exported"
+    main(
+        ["transcribe", str(run / "export"), *map(str, files), "--out", str(out), "--format", "json"]
+    )
+    assert texts[0] == {path.name: json.loads(path.read_text())["text"] for path in out.iterdir()}
 
 
 def test_a_joint_head_writes(corpus: Path, tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ from safetensors.torch import load_file
 from tiny_encoders import KINDS, extractor, save_encoder
 from torch.nn.utils.rnn import pad_sequence
 
-from malgwi import encoder_folder
+from malgwi import encoder_folder, onnx_graph
+from malgwi.cost import measure_cost
 from malgwi.errors import CheckpointError, ConfigError, MissingExtraError
 from malgwi.features import FrontEnd, FrontEndConfig
 from malgwi.models.pretrained import Pretrained, PretrainedConfig
+from malgwi.onnx_graph import compared, to_onnx
 from malgwi.optim import OptimConfig, build_optimizer, rest_encoder, set_rate
+from malgwi.timestamps import frame_clock
 
 transformers = pytest.importorskip("transformers", reason="needs the extra hf: transformers")
 peft = pytest.importorskip("peft", reason="needs the extra hf: peft")
@@ -259,6 +262,79 @@ def test_checkpoints_of_the_librarys_other_heads_are_read(tmp_path: Path) -> Non
             assert found[key].equal(value), key
 
 
+def test_an_encoder_saved_alone_and_one_with_an_adapter_are_read(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """Whisper's encoder by itself; what a head of the library's own put on top is left aside."""
+    whole = transformers.AutoModel.from_pretrained(folders["whisper"])
+    whole.encoder.save_pretrained(tmp_path / "alone")
+    found = model_of(tmp_path / "alone").encoder.state_dict()
+    for key, value in whole.encoder.state_dict().items():
+        assert found[key].equal(value), key
+    settings = transformers.AutoConfig.for_model(**KINDS["wav2vec2_group"], add_adapter=True)
+    theirs = transformers.Wav2Vec2Model(settings).eval()
+    theirs.save_pretrained(tmp_path / "adapted")
+    theirs.adapter = None
+    y = voice(0.7, 3)
+    memory, _ = heard(model_of(tmp_path / "adapted").eval(), [y])
+    inputs = extractor("hubert")(y, sampling_rate=RATE, return_tensors="pt")
+    wanted = theirs(inputs.input_values).last_hidden_state
+    torch.testing.assert_close(memory, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [*((kind, {}) for kind in KINDS), ("hubert", {"lora_rank": 2}), ("whisper", {"lora_rank": 2})],
+)
+def test_the_exported_graph_equals_torch(
+    kind: str, changes: dict[str, int], folders: dict[str, Path]
+) -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra export: onnxruntime")
+    model = model_of(folders[kind], **changes).eval()
+    front_end = FrontEnd(encoder_folder.front_end(model.folder, FrontEndConfig()))
+    graph = to_onnx(front_end, model)
+    assert compared(graph, front_end, model) < 1e-4
+    if model.max_frames is None:  # shorter than the convolutions' field
+        assert compared(graph, front_end, model, [[0.002]]) < 1e-4
+
+
+def test_attention_is_counted_in_the_cost(folders: dict[str, Path]) -> None:
+    """By formula, of Whisper's encoder: two convolutions, then layers over 150 frames."""
+    model = model_of(folders["whisper"]).eval()
+    encoder = measure_cost(model, 80, 0.01)[0]
+    frames, width, wide = 150, 16, 24
+    convolutions = 2 * frames * 3 * 80 * width + frames * 3 * width * width
+    layer = frames * (4 * width * width + 2 * width * wide) + 2 * frames * frames * width
+    assert encoder.name == "encoder"
+    assert encoder.multiply_adds * 3.0 == pytest.approx(convolutions + 2 * layer)
+
+
+def test_a_model_too_large_for_an_onnx_file_is_refused(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_graph, "MAX_BYTES", 20_000)
+    model = model_of(folders["hubert"]).eval()
+    front_end = FrontEnd(encoder_folder.front_end(model.folder, FrontEndConfig()))
+    with pytest.raises(ConfigError, match="use the run with torch"):
+        to_onnx(front_end, model)
+
+
+def test_times_are_counted_by_the_encoders_own_stride(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    published = {"conv_kernel": (10, 3, 3, 3, 3, 2, 2), "conv_stride": (5, 2, 2, 2, 2, 2, 2)}
+    said = KINDS["hubert"] | published | {"conv_dim": (8,) * 7}
+    settings = transformers.AutoConfig.for_model(**said)
+    transformers.HubertModel(settings).save_pretrained(tmp_path)
+    for folder, wanted_s in (
+        (tmp_path, 0.02),
+        (folders["whisper"], 0.02),
+        (folders["hubert"], 0.005),
+    ):
+        front_end = encoder_folder.front_end(folder, FrontEndConfig())
+        assert frame_clock(model_of(folder).eval(), front_end).frame_s == pytest.approx(wanted_s)
+
+
 def rewritten(folder: Path, target: Path, **changes: Any) -> Path:
     """A copy of an encoder's folder with another configuration."""
     target.mkdir()
@@ -284,8 +360,6 @@ def test_errors_name_the_thing_and_the_remedy(folders: dict[str, Path], tmp_path
         model_of(base, freeze_layers=3)
     with pytest.raises(ConfigError, match="mask_feature_length is 64, the encoder has 16"):
         model_of(base, mask_feature_length=64)
-    with pytest.raises(ConfigError, match="has add_adapter"):
-        model_of(rewritten(base, tmp_path / "adapter", add_adapter=True))
     with pytest.raises(ConfigError, match="lora_targets"):
         model_of(base, lora_rank=2, lora_targets=("nowhere",))
     other = rewritten(base, tmp_path / "other", num_hidden_layers=3)

@@ -1,8 +1,8 @@
 """A pretrained speech encoder under a CTC or a joint head, by way of transformers.
 
 wav2vec 2.0 (arXiv 2006.11477), HuBERT (arXiv 2106.07447) or the encoder of Whisper (arXiv
-2212.04356). The surprising choice: one part of the library's models is exchanged for our own, the
-group norm of the smaller ones, which sees the padding (`malgwi.nn.utterance_norm`).
+2212.04356). The surprising choice: the norms over time of the library's models, which see the
+padding, are exchanged for our own (`malgwi.nn.utterance_norm`).
 
 Shapes: B batch, N samples, T frames of the front end, S encoder frames, U tokens, D features,
 V vocabulary, E encoder width.
@@ -31,7 +31,7 @@ from malgwi.nn.transformer_decoder import (
     TransformerDecoder,
     TransformerDecoderConfig,
 )
-from malgwi.nn.utterance_norm import UtteranceNorm
+from malgwi.nn.utterance_norm import SteadyNorm, UtteranceNorm
 
 #: Where a run folder keeps the encoder's description.
 KEPT_IN = "encoder"
@@ -178,15 +178,17 @@ class Pretrained(AcousticModel):
         """
         self.encoder = self._prepared(encoder_folder.loaded(self.folder, self.settings))
 
-    def _prepared(self, model: Any) -> Any:
-        """The encoder of a model of the library, ready to be trained as the settings say."""
-        encoder = model.encoder if self.whisper else model
+    def _prepared(self, encoder: Any) -> Any:
+        """An encoder of the library, ready to be trained as the settings say."""
         if not self.whisper:
             # It marks waveforms as wanting gradients, for a kind of checkpointing not used here.
             encoder.feature_extractor._requires_grad = False
             if self.settings.feat_extract_norm == "group":
                 first = encoder.feature_extractor.conv_layers[0]
                 first.layer_norm = UtteranceNorm(first.layer_norm)
+            if getattr(self.settings, "conv_pos_batch_norm", False):
+                places = encoder.encoder.pos_conv_embed
+                places.batch_norm = SteadyNorm(places.batch_norm)
         if self.config.gradient_checkpointing:
             encoder.activation_checkpointing_enable()
         if self.config.lora_rank:
@@ -263,12 +265,14 @@ class Pretrained(AcousticModel):
         least = 1
         for kernel, stride in reversed(convolutions):
             least = (least - 1) * stride + kernel
-        waveforms = F.pad(features[..., 0], (0, max(0, least - features.shape[1])))
         frames = lengths = lengths.clamp(min=least)
+        waveforms = F.pad(features[..., 0], (0, least))[:, : lengths.max()]
         for index, (kernel, stride) in enumerate(convolutions):
             frames = (frames - kernel) // stride + 1
             if index == 0 and settings.feat_extract_norm == "group":
                 self.encoder.feature_extractor.conv_layers[0].layer_norm.lengths = frames
+        if getattr(settings, "conv_pos_batch_norm", False):
+            self.encoder.encoder.pos_conv_embed.batch_norm.lengths = frames
         mask = length_mask(lengths, waveforms.shape[1]).long()
         # The library refuses masks longer than the batch.
         long_enough = int(frames.max()) >= settings.mask_time_length
@@ -290,19 +294,18 @@ class Pretrained(AcousticModel):
         inside = length_mask(lengths, features.shape[1])[..., None]
         loudest = features.masked_fill(~inside, -torch.inf).amax((1, 2), keepdim=True)
         silence = (loudest - 2.0).clamp(min=-1.5)
-        heard = silence.expand(-1, wanted, features.shape[2]).clone()
-        heard[:, : features.shape[1]] = torch.where(inside, features, silence)
+        filled = F.pad(features, (0, 0, 0, wanted - features.shape[1]))
+        heard = torch.where(length_mask(lengths, wanted)[..., None], filled, silence)
         frames = (lengths + 1) // 2
         memory = self.encoder(heard.transpose(1, 2)).last_hidden_state
-        return memory[:, : int(frames.max())], frames
+        return memory[:, : frames.max()], frames
 
 
 def _settings(said: dict[str, Any], config: PretrainedConfig) -> Any:
     """The library's own configuration of an encoder, with the masking and dropping of ours.
 
     Raises:
-        ConfigError: A variant whose output would depend on padding, or more layers frozen and
-            channels masked than there are.
+        ConfigError: More layers are frozen, or channels masked, than there are.
     """
     settings = encoder_folder.library("transformers").AutoConfig.for_model(**said)
     if config.freeze_layers > settings.num_hidden_layers:
@@ -312,13 +315,8 @@ def _settings(said: dict[str, Any], config: PretrainedConfig) -> Any:
         )
     if settings.model_type == "whisper":
         settings.encoder_layerdrop = config.layer_drop
-        settings.decoder_layers = 0  # never run
         return settings
-    for variant in ("conv_pos_batch_norm", "add_adapter"):
-        if getattr(settings, variant, False):
-            raise ConfigError(
-                f"the encoder has {variant}, through which padding leaks into speech: not supported"
-            )
+    settings.add_adapter = False  # of a head of its own, as is Whisper's decoder
     if config.mask_feature_prob > 0 and config.mask_feature_length > settings.hidden_size:
         raise ConfigError(
             f"model.mask_feature_length is {config.mask_feature_length}, the encoder has "
