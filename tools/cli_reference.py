@@ -19,11 +19,14 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "cli.md"
 _WIDTH = "100"
 #: Commands whose options depend on a first word, and the words to show.
 _FIRST_WORDS: dict[str, tuple[str, ...]] = {"prepare": tuple(CORPORA), "train": ("joint_quick",)}
+#: Recipes whose models have other settings than that one's; of these only the model's are shown.
+_OTHER_MODELS = ("finetune",)
 
 _HEAD = """# Command line
 
 Written by `python tools/cli_reference.py` from the commands' own help; change it there.
-The settings under `malgwi train joint_quick` are those of every recipe; the values are its own.
+The settings under `malgwi train joint_quick` are those of every recipe, but for a model of another
+kind; the values are its own.
 """
 
 
@@ -65,7 +68,18 @@ def page() -> str:
             _section(f"malgwi {name} {word}", help_of(name, word), level=3)
             for word in _FIRST_WORDS.get(name, ())
         ]
+        if name == "train":
+            parts += [
+                _section(f"the model of malgwi train {word}", model_options(word), level=3)
+                for word in _OTHER_MODELS
+            ]
     return "\n".join(parts)
+
+
+def model_options(recipe: str) -> str:
+    """The settings of a recipe's model, as ``malgwi train RECIPE --help`` prints them."""
+    groups = re.split(r"\n\n(?=\S)", help_of("train", recipe))
+    return "\n\n".join(group for group in groups if group.startswith("model"))
 
 
 def _section(title: str, text: str, level: int = 2) -> str:

@@ -21,6 +21,7 @@ from malgwi.models.conformer import ConformerConfig
 from malgwi.models.deep_speech import DeepSpeechConfig
 from malgwi.models.deep_speech2 import DeepSpeech2Config
 from malgwi.models.las import LASConfig
+from malgwi.models.pretrained import PretrainedConfig
 from malgwi.models.transducer import TransducerConfig
 from malgwi.nn.initialize import InitConfig
 from malgwi.objective import ObjectiveConfig
@@ -34,7 +35,12 @@ from malgwi.transcribe import DecodingConfig
 FORMAT_VERSION = 1
 #: The first is meant where a record names no kind.
 AnyModelConfig = (
-    LASConfig | DeepSpeechConfig | DeepSpeech2Config | ConformerConfig | TransducerConfig
+    LASConfig
+    | DeepSpeechConfig
+    | DeepSpeech2Config
+    | ConformerConfig
+    | TransducerConfig
+    | PretrainedConfig
 )
 T = TypeVar("T")
 

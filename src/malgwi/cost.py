@@ -2,7 +2,7 @@
 
 Counted, not estimated: the model runs once over some seconds of zeros while torch's own counter
 looks on. The surprising choice: fused recurrent kernels, which that counter does not see into,
-stand still meanwhile and are counted by formula.
+stand still meanwhile and are counted by formula; fused attention is taken apart into its products.
 
 Shapes: B batch, T frames, D features.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
@@ -38,7 +39,8 @@ def measure_cost(model: AcousticModel, features: int, frame_s: float) -> list[Pa
     Matrix products and convolutions count, element-wise work does not. A writer is counted as in
     training, one hypothesis over ``UNITS_PER_SECOND`` units a second: a beam of K costs K times
     that. A transducer is counted at every pair of frame and unit, as it is trained, though a
-    search sees a few of them. What is done outside any part is not counted.
+    search sees a few of them. What is done outside any part is not counted. Where the model hears
+    less than ``SECONDS`` at once, so much is run.
 
     Args:
         model: Any; it is left in the mode it was in.
@@ -46,18 +48,27 @@ def measure_cost(model: AcousticModel, features: int, frame_s: float) -> list[Pa
         frame_s: Seconds from frame to frame.
     """
     frames = round(SECONDS / frame_s)
+    if model.max_frames is not None:
+        frames = min(frames, model.max_frames)
+    seconds = frames * frame_s
     training, device = model.training, next(model.parameters()).device
     model.eval()
     counted = dict.fromkeys((name for name, _ in model.named_children()), 0)
-    with FlopCounterMode(display=False) as counter, _attributed(model, counter, counted):
+    with (
+        sdpa_kernel(SDPBackend.MATH),
+        FlopCounterMode(display=False) as counter,
+        _attributed(model, counter, counted),
+    ):
         length = torch.tensor([frames], device=device)
         encoded = model.encode(torch.zeros(1, frames, features, device=device), length)
         if model.config.writer is not None:
-            tokens = torch.zeros(1, SECONDS * UNITS_PER_SECOND, dtype=torch.long, device=device)
+            tokens = torch.zeros(
+                1, round(seconds * UNITS_PER_SECOND), dtype=torch.long, device=device
+            )
             _write(model, tokens, encoded)
     model.train(training)
     return [
-        PartCost(name=name, parameters=size, multiply_adds=counted[name] / SECONDS)
+        PartCost(name=name, parameters=size, multiply_adds=counted[name] / seconds)
         for name, part in model.named_children()
         if (size := sum(p.numel() for p in part.parameters()))
     ]

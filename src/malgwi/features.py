@@ -38,8 +38,9 @@ class FrontEndConfig:
         trim_frame_length: Samples a frame of the trimming.
         trim_hop_length: Samples between frames of the trimming.
         gain: Factor on the waveform of ±1; 32768 for systems that were fed 16-bit integers.
+        append_ms: Silence added after every utterance, for the windows over its end.
         preemphasis: a in y[n] = x[n] − a·x[n−1], with x[−1] = 0; 0 is off.
-        kind: ``log_mel`` bands or all bins of the ``spectrogram``.
+        kind: ``log_mel`` bands, all bins of the ``spectrogram``, or the ``waveform``'s samples.
         num_mels: Mel bands (``log_mel`` only).
         n_fft: Length of the Fourier transform; None is the power of two that holds the window.
         window_ms: Length of the window, centred in n_fft.
@@ -53,7 +54,8 @@ class FrontEndConfig:
         mel_norm: ``slaney`` gives each band the same area; None gives each a peak of 1.
         f_min_hz: Lower edge of the lowest band.
         f_max_hz: Upper edge of the highest band; None is half the rate.
-        scale: ``db`` is 10·log10 of energy and 20·log10 of magnitude.
+        scale: ``db`` is 10·log10 of energy and 20·log10 of magnitude; ``whisper`` is
+            (log10 + 4)/4, nothing lying more than 8 below the loudest (Radford et al. 2022).
         floor: Values are raised to this before a logarithm.
         top_db: With ``db``: no value lies further below the utterance's loudest; None is off.
         normalize: ``utterance_mean`` subtracts the utterance's mean, ``utterance`` also divides
@@ -69,9 +71,10 @@ class FrontEndConfig:
     trim_db: float | None = None
     trim_frame_length: int = 2048
     trim_hop_length: int = 512
+    append_ms: float = 0.0
     gain: float = 1.0
     preemphasis: float = 0.0
-    kind: Literal["log_mel", "spectrogram"] = "log_mel"
+    kind: Literal["log_mel", "spectrogram", "waveform"] = "log_mel"
     num_mels: int = 80
     n_fft: int | None = None
     window_ms: float = 25.0
@@ -84,7 +87,7 @@ class FrontEndConfig:
     mel_norm: Literal["slaney"] | None = "slaney"
     f_min_hz: float = 0.0
     f_max_hz: float | None = None
-    scale: Literal["ln", "log10", "db", "log1p", "linear"] = "ln"
+    scale: Literal["ln", "log10", "db", "log1p", "linear", "whisper"] = "ln"
     floor: float = 1e-10
     top_db: float | None = None
     normalize: Literal["none", "utterance_mean", "utterance", "global"] = "utterance"
@@ -101,6 +104,7 @@ class FrontEndConfig:
             ),
             f"power={self.power} is not 1 or 2": self.power not in (1, 2),
             f"floor={self.floor} is not positive": self.floor <= 0,
+            f"append_ms={self.append_ms} is negative": self.append_ms < 0,
             "top_db needs scale='db'": self.top_db is not None and self.scale != "db",
             f"the band from {self.f_min_hz} Hz to {f_max_hz} Hz is empty or goes past half of "
             f"sample_rate_hz={self.sample_rate_hz}": (
@@ -130,9 +134,20 @@ class FrontEndConfig:
         return self.n_fft or 1 << (self.window_length - 1).bit_length()
 
     @property
+    def append_length(self) -> int:
+        """Samples of silence added after every utterance."""
+        return round(self.append_ms * self.sample_rate_hz / 1000)
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds from frame to frame; a waveform's are its samples."""
+        return (1 if self.kind == "waveform" else self.hop_length) / self.sample_rate_hz
+
+    @property
     def num_features(self) -> int:
         """D, the width of a frame."""
-        return self.num_mels if self.kind == "log_mel" else self.fft_length // 2 + 1
+        bins = self.fft_length // 2 + 1
+        return {"log_mel": self.num_mels, "spectrogram": bins, "waveform": 1}[self.kind]
 
     def audio_settings(self) -> dict[str, Any]:
         """The settings that decide a cut's waveform, apart from what is computed on it."""
@@ -214,27 +229,32 @@ class FrontEnd(torch.nn.Module):
     def num_frames(self, num_samples: Tensor) -> Tensor:
         """Frames of utterances of so many samples; 0 where there is not one whole frame.
 
-        Centred framing has ``1 + N // hop`` frames, other framing ``1 + (N − n_fft) // hop``.
+        Centred framing has ``1 + N // hop``, other ``1 + (N − n_fft) // hop``, N after appending.
         """
+        extended = torch.where(num_samples > 0, num_samples + self.config.append_length, 0)
+        if self.config.kind == "waveform":
+            return extended
         n_fft, hop = self.config.fft_length, self.config.hop_length
         around = 2 * (n_fft // 2) if self.config.center else 0
-        frames = (num_samples + around - n_fft).div(hop, rounding_mode="floor") + 1
+        frames = (extended + around - n_fft).div(hop, rounding_mode="floor") + 1
         return torch.where(num_samples > 0, frames.clamp(min=0), 0)
 
     def extract(self, samples: NDArray[np.float32]) -> Tensor:
         """Features [T, D] of one waveform [N], on the device of this module."""
-        waveforms = torch.as_tensor(samples, dtype=torch.float32, device=self.window.device)
-        lengths = torch.tensor([len(samples)], device=self.window.device)
-        features: Tensor = self(waveforms[None], lengths)[0]
+        features: Tensor = self(*self._alone(samples))[0]
         return features[0]
+
+    def _alone(self, samples: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        """One waveform [N] as a batch [1, N], and its length [1]."""
+        waveform = torch.as_tensor(samples, dtype=torch.float32, device=self.window.device)
+        return waveform[None], torch.tensor([len(samples)], device=waveform.device)
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Features of a padded batch; what stands in the padding has no influence.
 
         Args:
             waveforms: [B, N] float32.
-            lengths: [B] samples that belong to each utterance. Empty ones, and without
-                ``center`` those shorter than n_fft, get no frame.
+            lengths: [B] samples of each utterance; those without one whole frame get none.
 
         Returns:
             Features [B, T, D] float32, zero past the end of each, and their lengths [B].
@@ -257,23 +277,13 @@ class FrontEnd(torch.nn.Module):
         Raises:
             DataError: There was no frame to learn from.
         """
-        total = torch.zeros(self.config.num_features, dtype=torch.float64)
-        squares, count = torch.zeros_like(total), 0
-        for samples in waveforms:
-            batch = torch.as_tensor(samples, dtype=torch.float32, device=self.window.device)[None]
-            lengths = torch.tensor([batch.shape[1]], device=batch.device)
-            with torch.no_grad():
-                frames = self._unnormalized(batch, lengths)[0][0].double().cpu()
-            total += frames.sum(0)
-            squares += frames.square().sum(0)
-            count += len(frames)
+        frames = (self._unnormalized(*self._alone(samples))[0][0] for samples in waveforms)
+        with torch.no_grad():
+            mean, std, count = spectral.moments(frames, joint=self.config.normalize_per == "all")
         if not count:
             raise DataError("global normalisation: the training split has no frames to learn from")
-        mean, square = total / count, squares / count
-        if self.config.normalize_per == "all":
-            mean, square = mean.mean().expand_as(mean), square.mean().expand_as(square)
         self.global_mean.copy_(mean)
-        self.global_std.copy_((square - mean.square()).clamp(min=0).sqrt().clamp(min=MIN_STD))
+        self.global_std.copy_(std.clamp(min=MIN_STD))
         self.num_fitted.fill_(count)
 
     def _unnormalized(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -284,8 +294,12 @@ class FrontEnd(torch.nn.Module):
         feature_lengths = self.num_frames(lengths)
         if not feature_lengths.any():
             return waveforms.new_zeros(len(waveforms), 0, config.num_features), feature_lengths
-        pad = config.fft_length // 2 if config.center else 0
+        waveforms, lengths = spectral.append_silence(waveforms, lengths, config.append_length)
         waveforms = spectral.emphasize(waveforms, config.gain, config.preemphasis)
+        if config.kind == "waveform":
+            own = spectral.pad_each(waveforms, lengths, 0, "constant")
+            return own[:, : int(feature_lengths.max()), None], feature_lengths
+        pad = config.fft_length // 2 if config.center else 0
         padded = spectral.pad_each(waveforms, lengths, pad, config.pad_mode)
         features = padded.new_zeros(len(padded), int(feature_lengths.max()), config.num_features)
         # On a CPU one utterance at a time stays in the cache, about twice as fast as all at once.
@@ -335,6 +349,8 @@ class FrontEnd(torch.nn.Module):
         if config.normalize == "utterance_mean":
             return centred
         variance = centred.square().sum(axes, keepdim=True) / count
+        if config.kind == "waveform":
+            variance = variance.add_(1e-7)  # as the encoders' own extractors do
         return centred.div_(variance.sqrt_().clamp_(min=MIN_STD))
 
 
@@ -388,6 +404,12 @@ PRESETS: Mapping[str, FrontEndConfig] = {
         scale="log1p",
         normalize="utterance",
         normalize_per="all",
+    ),
+    # What wav2vec 2.0 and HuBERT hear (arXiv 2006.11477, §2): samples, zero mean, unit variance.
+    "waveform": FrontEndConfig(kind="waveform"),
+    # Radford et al. 2022 (arXiv 2212.04356), §2.2; 30 ms let the last window fall silent.
+    "whisper": FrontEndConfig(
+        n_fft=400, pad_mode="reflect", append_ms=30, scale="whisper", normalize="none"
     ),
     # For small models on two cores.
     "quick": FrontEndConfig(num_mels=80),

@@ -31,6 +31,8 @@ from malgwi.runtime import open_session
 OPSET = 17
 #: No graph is written whose log-probabilities differ by more from torch's.
 TOLERANCE = 1e-3
+#: What an ONNX file can hold: protobuf's limit.
+MAX_BYTES = 2**31
 #: Other lengths and batch sizes than the exported example: s an utterance, silence last.
 TRIALS_S = ((0.37,), (2.3, 0.05, 1.1, 3.9, 0.5))
 
@@ -56,7 +58,11 @@ class ConvolutionFrontEnd(FrontEnd):
     def _unnormalized(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         config = self.config
         feature_lengths = self.num_frames(lengths)
+        waveforms, lengths = spectral.append_silence(waveforms, lengths, config.append_length)
         waveforms = spectral.emphasize(waveforms, config.gain, config.preemphasis)
+        if config.kind == "waveform":
+            inside = spectral.within(lengths, waveforms.shape[1])
+            return waveforms[..., None] * inside, feature_lengths
         pad = config.fft_length // 2 if config.center else 0
         padded = spectral.pad_each(waveforms, lengths, pad, config.pad_mode)
         energy = self._energy(padded)
@@ -108,13 +114,19 @@ def to_onnx(front_end: FrontEnd, model: AcousticModel) -> bytes:
         model: In evaluation mode, on the CPU.
 
     Raises:
-        ConfigError: The model has no CTC output.
+        ConfigError: The model has no CTC output, or is too large for a file.
         MissingExtraError: onnx or onnxruntime is not installed.
     """
     if not model.config.ctc:
         raise ConfigError(
             "the model has no CTC output, and an exported graph holds nothing else (an attention "
             "or transducer head writes step by step): train with  --model.ctc"
+        )
+    size = sum(p.numel() * p.element_size() for p in model.parameters())
+    if size >= MAX_BYTES:
+        raise ConfigError(
+            f"the model's weights take {size / 1e9:.1f} GB, an ONNX file holds "
+            f"{MAX_BYTES / 1e9:.1f} GB at most: use the run with torch, or train a smaller one"
         )
     _need_onnx()
     module = WaveformsToLogProbs(ConvolutionFrontEnd(front_end), model).eval()
@@ -158,8 +170,11 @@ def compared(
     """
     session, worst = open_session(graph, threads=1), 0.0
     random = np.random.default_rng(0)
+    config = front_end.config
+    hears_s = np.inf if model.max_frames is None else model.max_frames * config.frame_s
+    longest = (hears_s - config.append_ms / 1000) * config.sample_rate_hz
     for seconds in trials_s:
-        lengths = [max(1, round(s * front_end.config.sample_rate_hz)) for s in seconds]
+        lengths = [max(1, round(min(s * config.sample_rate_hz, longest - 1))) for s in seconds]
         padded = np.zeros((len(lengths), max(lengths)), dtype=np.float32)
         for row, length in zip(padded[: max(1, len(lengths) - 1)], lengths, strict=False):
             row[:length] = random.normal(0, 0.1, length)  # the last of several stays silent

@@ -2,11 +2,12 @@
 
 A schedule is a pure function of (step, progress), both given by the loop: papers count steps, a
 time budget counts the share of the run that is over. That is why `--budget 60m` ends a cosine
-exactly at its foot. Plateau is the one with memory; the loop keeps it in the checkpoint.
+exactly at its foot. Plateau is the one with memory; the loop keeps it in the checkpoint. Whether
+a pretrained encoder rests is such a function too: a resumed run needs no record of it.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 
 from malgwi.errors import ConfigError
+from malgwi.nn.acoustic_model import AcousticModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +33,13 @@ class OptimConfig:
         schedule: ``constant``; ``cosine`` down to ``final_ratio`` at the end of the run;
             ``plateau``: × ``decay`` when development CER has not improved for ``plateau_patience``
             evaluations; ``epochs``: × ``decay`` at each of ``milestones`` (epochs; the team's);
+            ``tri_stage``: up for ``warmup_share`` of the run, level for ``hold_share``, then down
+            in a line (Baevski et al. 2020, §4.3);
             ``specaugment``: ramp up, hold, exponential decay over ``ramp_hold_decay_steps``
             (s_r, s_i, s_f; Park et al. 2019, §3.2).
         warmup_steps: Linear warm-up in steps.
         warmup_share: Linear warm-up as a share of the run (what ``cosine`` uses by default).
+        hold_share: For ``tri_stage``.
         final_ratio: Learning rate at the end over the peak.
         decay: Factor of ``plateau`` and ``epochs``.
         milestones: For ``epochs``.
@@ -45,6 +50,11 @@ class OptimConfig:
         weight_noise: Standard deviation of noise on the weights at which gradients are taken
             (0.075 in that paper); 0 is off.
         weight_noise_start: First step with noise (s_noise).
+        encoder_rate: Learning rate of a pretrained encoder over that of the heads.
+        layer_decay: The same of every layer of it over the layer above (discriminative
+            fine-tuning; Howard & Ruder 2018, arXiv 1801.06146, §3.2); 1 is off.
+        encoder_rest_steps: Steps in which the heads are trained alone, the encoder resting.
+        encoder_rest_share: The same as a share of the run; the longer of the two holds.
     """
 
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -52,9 +62,12 @@ class OptimConfig:
     betas: tuple[float, float] = (0.9, 0.98)
     momentum: float = 0.99
     weight_decay: float = 0.01
-    schedule: Literal["constant", "cosine", "plateau", "epochs", "specaugment"] = "cosine"
+    schedule: Literal["constant", "cosine", "plateau", "epochs", "specaugment", "tri_stage"] = (
+        "cosine"
+    )
     warmup_steps: int = 0
     warmup_share: float = 0.05
+    hold_share: float = 0.4
     final_ratio: float = 0.01
     decay: float = 0.5
     milestones: tuple[int, ...] = ()
@@ -62,16 +75,33 @@ class OptimConfig:
     ramp_hold_decay_steps: tuple[int, int, int] = (500, 20_000, 80_000)
     weight_noise: float = 0.0
     weight_noise_start: int = 10_000
+    encoder_rate: float = 1.0
+    layer_decay: float = 1.0
+    encoder_rest_steps: int = 0
+    encoder_rest_share: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("learning_rate", "decay"):
+        for name in ("learning_rate", "decay", "encoder_rate", "layer_decay"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"optim.{name} is {getattr(self, name)}: it must be positive")
+        if self.encoder_rest_steps < 0:
+            raise ConfigError(
+                f"optim.encoder_rest_steps is {self.encoder_rest_steps}: it must be 0 or more"
+            )
+        if not 0 <= self.encoder_rest_share < 1:
+            raise ConfigError(
+                f"optim.encoder_rest_share is {self.encoder_rest_share}, want 0 to less than 1"
+            )
+        if self.schedule == "tri_stage" and not self.warmup_share + self.hold_share < 1:
+            raise ConfigError(
+                f"optim.warmup_share {self.warmup_share} and hold_share {self.hold_share} leave "
+                "tri_stage no time to come down: together they must be less than 1"
+            )
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
     """The optimiser over every trainable parameter, in the order of their names."""
-    groups = _decay_groups(model.named_parameters(), config.weight_decay)
+    groups = _groups(model, config)
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0
@@ -80,14 +110,44 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimi
     return kind(groups, lr=config.learning_rate, betas=config.betas, fused=True)
 
 
-def _decay_groups(
-    named: Iterable[tuple[str, nn.Parameter]], weight_decay: float
-) -> list[dict[str, object]]:
-    parameters = [p for _, p in named if p.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _groups(model: nn.Module, config: OptimConfig) -> list[dict[str, object]]:
+    """What starts afresh first, then a pretrained encoder from its top layer down."""
+    depths = model.pretrained_depths() if isinstance(model, AcousticModel) else {}
+    trained = [(depths.get(name), p) for name, p in model.named_parameters() if p.requires_grad]
+    found: list[dict[str, object]] = []
+    for depth in [None, *sorted({depth for depth, _ in trained if depth is not None})]:
+        parameters = [p for at, p in trained if at == depth]
+        factor = 1.0 if depth is None else config.encoder_rate * config.layer_decay**depth
+        kind = {"rate_factor": factor, "pretrained": depth is not None}
+        matrices = [p for p in parameters if p.ndim > 1]
+        vectors = [p for p in parameters if p.ndim <= 1]
+        found.append({"params": matrices, "weight_decay": config.weight_decay, **kind})
+        found.append({"params": vectors, "weight_decay": 0.0, **kind})
+    return found
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group its share of the learning rate of a step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["rate_factor"]
+
+
+def encoder_rests(config: OptimConfig, *, step: int, progress: float) -> bool:
+    """Whether a pretrained encoder is left as it is in this step.
+
+    >>> config = OptimConfig(encoder_rest_steps=10, encoder_rest_share=0.1)
+    >>> [encoder_rests(config, step=s, progress=p) for s, p in ((9, 0.5), (10, 0.05), (10, 0.1))]
+    [True, True, False]
+    """
+    return step < config.encoder_rest_steps or progress < config.encoder_rest_share
+
+
+def rest_encoder(optimizer: torch.optim.Optimizer, resting: bool) -> None:
+    """Take the pretrained groups out of training, gradients included, or put them back."""
+    for group in optimizer.param_groups:
+        if group["pretrained"]:
+            for parameter in group["params"]:
+                parameter.requires_grad_(not resting)
 
 
 def learning_rate(config: OptimConfig, *, step: int, progress: float, epoch: int) -> float:
@@ -105,6 +165,8 @@ def learning_rate(config: OptimConfig, *, step: int, progress: float, epoch: int
     """
     if config.schedule == "specaugment":
         return config.learning_rate * _ramp_hold_decay(config, step)
+    if config.schedule == "tri_stage":
+        return config.learning_rate * _tri_stage(config, progress)
     factor = 1.0
     if config.warmup_steps:
         factor = min(1.0, (step + 1) / config.warmup_steps)
@@ -131,6 +193,14 @@ def _ramp_hold_decay(config: OptimConfig, step: int) -> float:
     if step < hold:
         return 1.0
     return float(config.final_ratio ** min(1.0, (step - hold) / (final - hold)))
+
+
+def _tri_stage(config: OptimConfig, progress: float) -> float:
+    level = config.warmup_share + config.hold_share
+    if progress < config.warmup_share:
+        return max(progress, 1e-3) / config.warmup_share
+    through = min(1.0, max(0.0, (progress - level) / (1.0 - level)))
+    return 1.0 - (1.0 - config.final_ratio) * through
 
 
 class Plateau:

@@ -2,7 +2,8 @@
 
 RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors
     characters.txt  left_out.jsonl  metrics.jsonl  curves.svg  checkpoints/  report.json
-    report.html, and calibration.json where `malgwi evaluate --calibrate` has made one
+    report.html, encoder/ (the description of a pretrained one), and calibration.json where
+    `malgwi evaluate --calibrate` has made one
 """
 
 import hashlib
@@ -30,6 +31,7 @@ from malgwi.losses import unigram_prior
 from malgwi.machine import pays_bf16
 from malgwi.metrics.error_rate import cer_nospace
 from malgwi.models import model_class
+from malgwi.models.pretrained import PretrainedConfig
 from malgwi.nn.acoustic_model import AcousticModel
 from malgwi.nn.initialize import StartReport, check_start, initialize
 from malgwi.objective import Objective, check_heads
@@ -107,6 +109,9 @@ def build(
     torch.manual_seed(config.trainer.seed)
     model = make_model(config, tokenizer)
     initialize(model, config.init)
+    model.load_pretrained()
+    if isinstance(config.model, PretrainedConfig):
+        config.model.keep(folder)
     objective = _objective(config, examples, tokenizer)
     batches = Batches(
         examples,
@@ -137,6 +142,13 @@ def build(
 def _check_config(config: RunConfig) -> None:
     """Settings that contradict each other, found before hours are spent."""
     check_heads(config.objective, config.model)
+    if isinstance(config.model, PretrainedConfig):
+        config.model.check(config.front_end, _longest_s(config))
+    if config.front_end.kind == "waveform" and config.masking is not None:
+        raise ConfigError(
+            "masking hides frames and bands, and front_end.kind waveform has none: set "
+            "--spec-augment off (a pretrained encoder masks by itself: model.mask_time_prob)"
+        )
     for name in ("dev_decoding", "decoding"):
         decoding = getattr(config, name)
         if decoding.wants_ctc and not config.model.ctc:
@@ -145,6 +157,12 @@ def _check_config(config: RunConfig) -> None:
                 f"{name}.beam.ctc_weight to 0"
             )
         check_method(decoding, config.model.writer, name)
+
+
+def _longest_s(config: RunConfig) -> float:
+    """The longest that any utterance may be, in training or decoding."""
+    trained_s = config.batches.max_utterance_s / min(config.batches.speeds)
+    return max(trained_s, config.decoding.max_segment_s, config.dev_decoding.max_segment_s)
 
 
 def _check_data(
@@ -286,7 +304,10 @@ def measure_start(parts: Parts, tokenizer: Tokenizer) -> StartReport:
     parts.model.train()
 
     return check_start(
-        parts.model, lambda: parts.objective.at_start(parts.model, batch), tokenizer.size
+        parts.model,
+        lambda: parts.objective.at_start(parts.model, batch),
+        tokenizer.size,
+        trained=parts.model.pretrained_depths(),
     )
 
 
@@ -305,6 +326,8 @@ def load_recogniser(folder: Path) -> Recogniser:
     record = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer = tokenizers.from_dict(record)
     front_end = FrontEnd(config.front_end)
+    if isinstance(config.model, PretrainedConfig):
+        config = replace(config, model=config.model.kept(folder))
     model = make_model(config, tokenizer)
     try:
         front_end.load_state_dict(load_file(folder / "front_end.safetensors"))

@@ -7,6 +7,7 @@ that nobody's features depend on who else is in the batch.
 Shapes: B batch, N samples, T frames, F frequency bins, D features.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -43,6 +44,18 @@ def emphasize(waveforms: Tensor, gain: float, preemphasis: float) -> Tensor:
     return waveforms
 
 
+def append_silence(waveforms: Tensor, lengths: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Add ``count`` zeros at each utterance's own end: [B, N] → [B, N + count], lengths [B].
+
+    An empty utterance stays empty.
+    """
+    if not count:
+        return waveforms, lengths
+    inside = within(lengths, waveforms.shape[1])[..., 0]
+    longer = torch.where(lengths > 0, lengths + count, 0)
+    return torch.nn.functional.pad(waveforms * inside, (0, count)), longer
+
+
 def pad_each(
     waveforms: Tensor, lengths: Tensor, pad: int, mode: Literal["constant", "reflect"]
 ) -> Tensor:
@@ -72,11 +85,29 @@ def stft_energy(padded: Tensor, window: Tensor, n_fft: int, hop: int) -> Tensor:
     return torch.view_as_real(spectrum).square_().sum(-1)
 
 
+def moments(frames: Iterable[Tensor], *, joint: bool) -> tuple[Tensor, Tensor, int]:
+    """Mean [D] and deviation [D] of all frames [T, D] together, and their number.
+
+    Args:
+        frames: The frames of one utterance after the other.
+        joint: One mean and one deviation over all of D, D times.
+    """
+    total, squares, count = torch.zeros((), dtype=torch.float64), torch.zeros(()).double(), 0
+    for values in frames:
+        exact = values.double().cpu()
+        total, squares = total + exact.sum(0), squares + exact.square().sum(0)
+        count += len(exact)
+    mean, square = total / max(1, count), squares / max(1, count)
+    if joint:
+        mean, square = mean.mean().expand_as(mean), square.mean().expand_as(square)
+    return mean, (square - mean.square()).clamp(min=0).sqrt(), count
+
+
 def rescale_(
     values: Tensor,
     mask: Tensor,
     *,
-    scale: Literal["ln", "log10", "db", "log1p", "linear"],
+    scale: Literal["ln", "log10", "db", "log1p", "linear", "whisper"],
     floor: float,
     per_decade: float,
     top_db: float | None,
@@ -101,10 +132,11 @@ def rescale_(
     values.log10_()
     if scale == "db":
         values.mul_(per_decade)
-    if scale == "db" and top_db is not None:
+    below = 8.0 if scale == "whisper" else top_db if scale == "db" else None
+    if below is not None:
         loudest = values.masked_fill(mask == 0, -torch.inf).amax((1, 2), keepdim=True)
-        values = values.maximum(loudest - top_db)
-    return values
+        values = values.maximum(loudest - below)
+    return values.add_(4.0).div_(4.0) if scale == "whisper" else values
 
 
 def centre_(values: Tensor, mask: Tensor, count: Tensor, axes: tuple[int, ...]) -> Tensor:

@@ -31,8 +31,8 @@ TimedBy = Literal["ctc", "attention"]
 #: Seconds that a syllable lasts where an utterance is too short to tell: about six a second.
 USUAL_S = 0.16
 
-#: Feature frames encoded to learn how many of them an encoder frame covers.
-PROBE_FRAMES = 960
+#: Seconds of silence encoded, once and twice as long, to learn what an encoder frame covers.
+PROBE_S = 0.96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +93,17 @@ class FrameClock:
 
 
 def frame_clock(model: AcousticModel, config: FrontEndConfig) -> FrameClock:
-    """The clock of a model behind a front end: the stride is found by encoding silence."""
-    device = next(model.parameters()).device
-    silence = torch.zeros(1, PROBE_FRAMES, config.num_features, device=device)
+    """The clock of a model behind a front end: the stride is found by encoding silence.
+
+    By the difference of two lengths, since convolutions without padding lose frames at the ends.
+    """
+    device, frames = next(model.parameters()).device, round(PROBE_S / config.frame_s)
+    silence = torch.zeros(2, 2 * frames, config.num_features, device=device)
     with torch.inference_mode():
-        encoded = model.encode(silence, torch.tensor([PROBE_FRAMES], device=device))
+        lengths = model.encode(silence, torch.tensor([frames, 2 * frames], device=device)).lengths
     return FrameClock(
-        stride=round(PROBE_FRAMES / int(encoded.lengths[0])),
-        hop_s=config.hop_length / config.sample_rate_hz,
+        stride=round(frames / int(lengths[1] - lengths[0])),
+        hop_s=config.frame_s,
         first_s=0.0 if config.center else config.fft_length / 2 / config.sample_rate_hz,
     )
 

@@ -34,7 +34,10 @@ from malgwi.optim import (
     OptimConfig,
     Plateau,
     build_optimizer,
+    encoder_rests,
     learning_rate,
+    rest_encoder,
+    set_rate,
     weight_noise,
 )
 from malgwi.training_log import TrainingLog
@@ -210,8 +213,9 @@ class _Loop:
         rate = self.plateau.factor * learning_rate(
             self.parts.optim, step=state.step, progress=self.progress, epoch=state.epoch
         )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_rate(self.optimizer, rate)
+        resting = encoder_rests(self.parts.optim, step=state.step, progress=self.progress)
+        rest_encoder(self.optimizer, resting)
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         samples = torch.Generator(self.device).manual_seed(_mixed(config.seed + 2, state.step))
         with weight_noise(self.model, self.parts.optim, state.step):

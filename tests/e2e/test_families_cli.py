@@ -22,6 +22,7 @@ OWN = {
     "conformer": ("--model.front.channels", "32"),
     "conformer_quick": ("--model.encoder.kernel", "9"),
     "transducer_quick": ("--model.predictor.context", "2"),
+    "finetune": ("--model.freeze-layers", "3"),
 }
 SMALL = {
     "quick": "--model.listener.units 8 --model.listener.layers 1",

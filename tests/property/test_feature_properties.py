@@ -9,7 +9,7 @@ from malgwi.augment import SpecAugmentConfig, spec_augment
 from malgwi.features import FrontEnd, FrontEndConfig
 from malgwi.spectral import hz_to_mel, mel_to_hz, pad_each
 
-CONFIGS = st.builds(
+SPECTRA = st.builds(
     FrontEndConfig,
     sample_rate_hz=st.sampled_from([8000, 16_000]),
     kind=st.sampled_from(["log_mel", "spectrogram"]),
@@ -21,12 +21,20 @@ CONFIGS = st.builds(
     pad_mode=st.sampled_from(["constant", "reflect"]),
     power=st.sampled_from([1, 2]),
     mel_scale=st.sampled_from(["htk", "slaney"]),
-    scale=st.sampled_from(["ln", "log10", "db", "log1p", "linear"]),
+    scale=st.sampled_from(["ln", "log10", "db", "log1p", "linear", "whisper"]),
     floor=st.sampled_from([1e-10, 1e-5]),
+    append_ms=st.sampled_from([0.0, 30.0]),
     preemphasis=st.sampled_from([0.0, 0.97]),
     normalize=st.sampled_from(["none", "utterance_mean", "utterance"]),
     normalize_per=st.sampled_from(["bin", "all"]),
 )
+WAVEFORMS = st.builds(
+    FrontEndConfig,
+    kind=st.just("waveform"),
+    append_ms=st.sampled_from([0.0, 30.0]),
+    normalize=st.sampled_from(["none", "utterance_mean", "utterance"]),
+)
+CONFIGS = st.one_of(SPECTRA, SPECTRA, WAVEFORMS)
 LENGTHS = st.lists(st.integers(0, 3000), min_size=1, max_size=4)
 
 

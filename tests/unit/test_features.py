@@ -37,7 +37,9 @@ def reference(y: np.ndarray, config: FrontEndConfig) -> np.ndarray:
         "center": config.center,
         "pad_mode": config.pad_mode,
     }
-    y = y * np.float32(config.gain)
+    y = np.pad(y * np.float32(config.gain), (0, config.append_length))
+    if config.kind == "waveform":
+        return y[:, None]
     if config.center and config.pad_mode == "reflect":
         y = np.pad(y, config.fft_length // 2, mode="reflect")
         framing["center"] = False
@@ -60,6 +62,9 @@ def reference(y: np.ndarray, config: FrontEndConfig) -> np.ndarray:
         "log1p": lambda: np.log1p(values),
         "ln": lambda: np.log(np.maximum(values, config.floor)),
         "log10": lambda: np.log10(np.maximum(values, config.floor)),
+        "whisper": lambda: (
+            librosa.power_to_db(values, ref=1.0, amin=config.floor, top_db=80) / 40 + 1
+        ),
         "db": lambda: librosa.power_to_db(values, ref=1.0, amin=config.floor, top_db=config.top_db),
     }[config.scale]()
     return scaled.T

@@ -60,3 +60,35 @@ def test_biases_do_not_decay(name: str) -> None:
     assert matrices["weight_decay"] == 0.1
     assert [p.ndim for p in vectors["params"]] == [1]
     assert vectors["weight_decay"] == 0.0
+
+
+def test_tri_stage_rises_holds_and_falls_in_a_line() -> None:
+    config = OptimConfig(
+        schedule="tri_stage", learning_rate=1.0, warmup_share=0.1, hold_share=0.4, final_ratio=0.05
+    )
+    found = [rate(config, progress=p) for p in (0.05, 0.1, 0.3, 0.5, 0.75, 1.0)]
+    assert found == pytest.approx([0.5, 1.0, 1.0, 1.0, 0.525, 0.05])
+    with pytest.raises(ConfigError, match="leave tri_stage no time to come down"):
+        OptimConfig(schedule="tri_stage", warmup_share=0.5, hold_share=0.5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"encoder_rate": 0.0},
+        {"layer_decay": -1.0},
+        {"encoder_rest_steps": -1},
+        {"encoder_rest_share": 1.0},
+    ],
+)
+def test_what_would_train_no_encoder_is_refused(changes: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=rf"optim\.{next(iter(changes))} is"):
+        OptimConfig(**changes)
+
+
+def test_a_model_that_starts_afresh_has_two_groups() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.LayerNorm(3))
+    groups = build_optimizer(model, OptimConfig(encoder_rate=0.1)).param_groups
+    assert [len(group["params"]) for group in groups] == [1, 3]
+    assert {group["rate_factor"] for group in groups} == {1.0}
+    assert not any(group["pretrained"] for group in groups)

@@ -43,6 +43,7 @@ EXTRAS = {
     "media": "MP4, M4A, AAC and WebM cannot be read; convert them to WAV or FLAC first",
     "export": "`malgwi export` cannot write ONNX files; runs are used with torch all the same",
     "runtime": "exported recognisers cannot run here; those in run folders can",
+    "hf": "`malgwi train finetune` cannot run, nor can what it has trained be used",
     "tensorboard": "no TensorBoard curves; metrics.jsonl and curves.svg are written all the same",
     "dev": "the tests and checks of malgwi itself cannot run; nothing else is missing",
 }

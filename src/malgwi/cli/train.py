@@ -13,12 +13,13 @@ import tyro
 from lhotse.cut import MonoCut
 from rich.console import Console
 
-from malgwi import manifest
+from malgwi import encoder_folder, manifest
 from malgwi.augment import policy
 from malgwi.checkpoint import list_checkpoints
 from malgwi.config import RunConfig, to_yaml
 from malgwi.cost import cost_table, measure_cost
 from malgwi.errors import CheckpointError, ConfigError
+from malgwi.models.pretrained import PretrainedConfig
 from malgwi.nn.initialize import StartReport
 from malgwi.recipes import RECIPES, recipe
 from malgwi.run import Say, build, load_config
@@ -35,6 +36,7 @@ examples:
   malgwi train quick --train data/train.jsonl --dev data/dev.jsonl --out runs/first --budget 60m
   malgwi train quick … --model.listener.units 256 --batches.max-batch-s 60   (any setting)
   malgwi train quick … --dry-run                (show settings, sizes and the start-up check)
+  malgwi train finetune … --encoder PATH        (a wav2vec 2.0, HuBERT or Whisper folder)
   malgwi train quick … --resume                 (go on from the newest checkpoint of --out)
 
 malgwi train RECIPE --help lists every setting with its value in that recipe.
@@ -52,6 +54,8 @@ class TrainOptions:
         budget: Wall-clock time for everything after loading, such as 60m, 1.5h or 90s; schedules
             end exactly there. Overrides the recipe's end.
         epochs: Passes over the data; overrides the recipe's end.
+        encoder: The folder of a pretrained encoder, or its name on the Hugging Face hub, for
+            recipe finetune; the front end becomes the one that it was trained behind.
         spec_augment: Another SpecAugment policy than the recipe's, by the paper's name, or none.
         resume: A checkpoint's JSON file, or ``latest``. All other settings must be as they were;
             the run ends where it was to end, unless --budget or --epochs is given again.
@@ -69,6 +73,7 @@ class TrainOptions:
     out: Path
     budget: str | None = None
     epochs: int | None = None
+    encoder: str | None = None
     spec_augment: Literal["recipe", "off", "LB", "LD", "SM", "SS"] = "recipe"
     resume: str | None = None
     cache: Path | None = None
@@ -104,6 +109,8 @@ def train_run(options: TrainOptions, console: Console | None = None) -> State:
     """
     console = console or Console(file=sys.stderr)
     config = with_end(options.config, options.budget, options.epochs)
+    if options.encoder is not None:
+        config = with_encoder(config, options.encoder)
     if options.spec_augment != "recipe":
         masking = None if options.spec_augment == "off" else policy(options.spec_augment)
         config = replace(config, masking=masking)
@@ -126,8 +133,8 @@ def train_run(options: TrainOptions, console: Console | None = None) -> State:
     built = build(config, train_cuts, dev_cuts, options.out, say, options.cache)
     show_start(built.start, built.parts.model, say)
     if options.dry_run:
-        frame_s = config.front_end.hop_ms / 1000
-        say(cost_table(measure_cost(built.parts.model, config.front_end.num_features, frame_s)))
+        width, frame_s = config.front_end.num_features, config.front_end.frame_s
+        say(cost_table(measure_cost(built.parts.model, width, frame_s)))
         say(to_yaml(config))
         return State(stopped="dry run")
     built.parts.model.to(options.device)
@@ -149,6 +156,22 @@ def with_end(config: RunConfig, budget: str | None, epochs: int | None) -> RunCo
     seconds = None if budget is None else parse_duration(budget)
     trainer = replace(config.trainer, budget_s=seconds, epochs=epochs, max_steps=None)
     return replace(config, trainer=trainer)
+
+
+def with_encoder(config: RunConfig, encoder: str) -> RunConfig:
+    """The configuration with that pretrained encoder, behind the front end that it wants.
+
+    Raises:
+        ConfigError: The recipe's model has none, or there is no such encoder.
+    """
+    if not isinstance(config.model, PretrainedConfig):
+        raise ConfigError(
+            f"--encoder with a model of kind {config.model.kind}: use recipe finetune"
+        )
+    model = replace(config.model, encoder=encoder)
+    return replace(
+        config, model=model, front_end=encoder_folder.front_end(model.find(), config.front_end)
+    )
 
 
 def parse_duration(text: str) -> float:
@@ -218,7 +241,14 @@ def _hint_at_rate(cuts: Sequence[MonoCut], config: RunConfig, say: Say) -> None:
     """Say so where telephone audio is about to be trained on at twice its rate."""
     highest = max((cut.recording.sampling_rate for cut in cuts), default=0)
     rate = config.front_end.sample_rate_hz
-    if 0 < highest < rate:
+    if not 0 < highest < rate:
+        return
+    if isinstance(config.model, PretrainedConfig):
+        say(
+            f"NOTE  the audio has at most {highest} Hz and is resampled up to the {rate} Hz of the "
+            f"encoder, which is not used to silence above {highest // 2} Hz"
+        )
+    else:
         say(
             f"NOTE  the audio has at most {highest} Hz, the front end {rate} Hz: nothing is lost, "
             "but recipe telephone (8 kHz) would do the same for less"
@@ -228,8 +258,10 @@ def _hint_at_rate(cuts: Sequence[MonoCut], config: RunConfig, say: Say) -> None:
 def show_start(start: StartReport, model: torch.nn.Module, say: Say) -> None:
     """Print size and the start-up check."""
     size = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    share = "" if trained == size else f" ({trained / 1e6:.2f} M of them trained)"
     say(
-        f"{size / 1e6:.2f} M parameters; initial loss {start.initial_loss:.2f} nats a unit, "
+        f"{size / 1e6:.2f} M parameters{share}; initial loss {start.initial_loss:.2f} nats a unit, "
         f"ln V = {start.uniform_loss:.2f}"
     )
     for warning in start.warnings:

@@ -10,6 +10,7 @@ MODELS = {
     "deep_speech2": "malgwi.models.deep_speech2:DeepSpeech2",
     "conformer": "malgwi.models.conformer:Conformer",
     "transducer": "malgwi.models.transducer:Transducer",
+    "pretrained": "malgwi.models.pretrained:Pretrained",
 }
 
 

@@ -53,9 +53,11 @@ class AcousticModel(nn.Module):
 
     Attributes:
         config: Its settings.
+        max_frames: The most frames of the front end that it hears at once; None is any number.
     """
 
     config: ModelConfig
+    max_frames: int | None = None
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D], lengths [B] → what was heard."""
@@ -98,3 +100,10 @@ class AcousticModel(nn.Module):
     def transducer(self, encoded: Encoded) -> TransducerScorer:
         """A transducer as a search sees it, for one encoded batch."""
         raise TypeError(f"{type(self).__name__} is no transducer")
+
+    def load_pretrained(self) -> None:
+        """Take over what was trained elsewhere; a model that starts afresh has nothing to take."""
+
+    def pretrained_depths(self) -> dict[str, int]:
+        """Names of the parameters that were trained elsewhere → layers above each, 0 at the top."""
+        return {}

@@ -5,7 +5,7 @@ scale and shift included; 12 of 13 public teams kept it. `check_start` says so o
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,7 +114,12 @@ class StartReport:
     warnings: tuple[str, ...]
 
 
-def check_start(model: nn.Module, loss: Callable[[], Tensor], vocabulary_size: int) -> StartReport:
+def check_start(
+    model: nn.Module,
+    loss: Callable[[], Tensor],
+    vocabulary_size: int,
+    trained: Collection[str] = (),
+) -> StartReport:
     """Measure the first loss and each layer's activation scale, without a gradient.
 
     A speller that knows nothing should cost about ln V nats a unit, a norm should put out a
@@ -125,13 +130,16 @@ def check_start(model: nn.Module, loss: Callable[[], Tensor], vocabulary_size: i
         model: The model, as initialised.
         loss: Runs the model on one batch and returns nats a unit of its cross-entropy.
         vocabulary_size: V.
+        trained: Names of parameters that were trained elsewhere; their layers are not measured.
     """
     scales: dict[str, Scale] = {}
     norms = {name for name, module in model.named_modules() if isinstance(module, _NORMS)}
     hooks = [
         module.register_forward_hook(_measure(name, scales))
         for name, module in model.named_modules()
-        if name and not list(module.children()) and list(module.parameters(recurse=False))
+        if name
+        and not list(module.children())
+        and any(f"{name}.{own}" not in trained for own, _ in module.named_parameters(recurse=False))
     ]
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     with torch.no_grad():

@@ -24,6 +24,7 @@ RECIPES: dict[str, str] = {
     "organisers": "malgwi.recipes.organisers_2019:organisers",
     "team": "malgwi.recipes.team_2019:team",
     "clovacall": "malgwi.recipes.clovacall_2020:clovacall",
+    "finetune": "malgwi.recipes.finetune:finetune",
 }
 
 
