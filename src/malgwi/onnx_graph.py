@@ -1,8 +1,8 @@
 """A trained recogniser as one ONNX graph: waveforms in, CTC's log-probabilities out.
 
-The surprising choice: the Fourier transform is a convolution with its basis. ONNX's own operator
-for it exists, but differs between runtimes in speed and framing; a convolution is the best-kept
-operator there is, and errs no more than torch's transform (1e-4 in log-mel bands).
+The surprising choice: the Fourier transform is two matrix products. ONNX's own operator for it
+exists, but differs between runtimes in speed and framing; products are the best-kept operator there
+is, and err no more than torch's transform (1e-4 in log-mel bands).
 
 Torch's TorchScript-based exporter is used: it follows recurrent layers and gathers by length to
 graphs of any length and batch size, without the further packages that the newer one needs. It
@@ -12,6 +12,7 @@ Shapes: B batch, N samples, T frames, F frequency bins, S encoder frames, V voca
 """
 
 import io
+import math
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -37,13 +38,16 @@ MAX_BYTES = 2**31
 TRIALS_S = ((0.37,), (2.3, 0.05, 1.1, 3.9, 0.5))
 
 
-class ConvolutionFrontEnd(FrontEnd):
+class MatrixFrontEnd(FrontEnd):
     """The same front end without loops or data-dependent shapes.
 
     It makes as many frames as the padded batch holds, those past an utterance's end zero as ever.
+    Only the energy of each frequency is wanted, which does not depend on where time begins: counted
+    from the middle of the window, cosines are even and sines odd, so that each needs half of it.
     """
 
-    basis: Tensor
+    cosines: Tensor
+    sines: Tensor
 
     def __init__(self, front_end: FrontEnd) -> None:
         super().__init__(front_end.config)
@@ -52,8 +56,9 @@ class ConvolutionFrontEnd(FrontEnd):
         length = self.config.window_length
         self.before = (self.config.fft_length - length) // 2
         self.after = self.config.fft_length - length - self.before
-        basis = fourier_basis(self.window)[:, :, self.before : self.before + length]
-        self.register_buffer("basis", basis.contiguous(), persistent=False)
+        cosines, sines = fourier_halves(self.config.fft_length, length // 2)
+        self.register_buffer("cosines", cosines, persistent=False)
+        self.register_buffer("sines", sines, persistent=False)
 
     def _unnormalized(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         config = self.config
@@ -70,23 +75,41 @@ class ConvolutionFrontEnd(FrontEnd):
         return self._scaled(energy, mask), feature_lengths
 
     def _energy(self, padded: Tensor) -> Tensor:
-        bins = len(self.basis) // 2
-        inner = padded[:, None, self.before : padded.shape[1] - self.after]
-        parts = nn.functional.conv1d(inner, self.basis, stride=self.config.hop_length)
-        return (parts[:, :bins].square() + parts[:, bins:].square()).transpose(1, 2)
+        length = self.config.window_length
+        taper = self.window[self.before : self.before + length]
+        frames = self._frames(padded[:, self.before : padded.shape[1] - self.after]) * taper
+        middle = length // 2
+        # An even window has one sample more before its middle than after it.
+        later = nn.functional.pad(frames[..., middle + 1 :], (0, 1 - length % 2))
+        earlier = frames[..., :middle].flip(-1)
+        even = torch.cat([frames[..., middle : middle + 1], later + earlier], dim=-1)
+        energy: Tensor = (even @ self.cosines).square() + ((later - earlier) @ self.sines).square()
+        return energy
+
+    def _frames(self, samples: Tensor) -> Tensor:
+        """Overlapping frames [B, T, window] of [B, N], gathered by their greatest common pieces."""
+        length, hop = self.config.window_length, self.config.hop_length
+        piece = math.gcd(length, hop)
+        count = (samples.shape[1] - length) // hop + 1
+        whole = samples[:, : samples.shape[1] // piece * piece]
+        pieces = whole.reshape(samples.shape[0], -1, piece)  # not len(): it would become constant
+        starts = torch.arange(count, device=samples.device) * (hop // piece)
+        within = torch.arange(length // piece, device=samples.device)
+        frames: Tensor = pieces[:, starts[:, None] + within].flatten(2)
+        return frames
 
 
-def fourier_basis(window: Tensor) -> Tensor:
-    """Windowed cosines, then sines, of every frequency: window [n_fft] → [2F, 1, n_fft].
+def fourier_halves(n_fft: int, half: int) -> tuple[Tensor, Tensor]:
+    """Cosines [half + 1, F] from the middle on, and sines [half, F] from one sample after it.
 
-    >>> fourier_basis(torch.ones(2))[:2, 0].tolist()       # F = 2: constant and alternating
-    [[1.0, 1.0], [1.0, -1.0]]
+    >>> cosines, sines = fourier_halves(4, 1)       # F = 3: constant, a quarter turn, alternating
+    >>> cosines.round().tolist(), sines.round().tolist()
+    ([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0]], [[0.0, 1.0, 0.0]])
     """
-    n_fft = len(window)
-    turns = torch.arange(n_fft // 2 + 1)[:, None] * torch.arange(n_fft) % n_fft
+    turns = torch.arange(half + 1)[:, None] * torch.arange(n_fft // 2 + 1) % n_fft
     angles = turns.double() * (2 * torch.pi / n_fft)
-    waves = torch.cat([angles.cos(), angles.sin()])
-    return (waves * window.double()).float()[:, None]
+    cosines, sines = angles.cos().float(), angles.sin().float()
+    return cosines, sines[1:].contiguous()
 
 
 class WaveformsToLogProbs(nn.Module):
@@ -129,7 +152,7 @@ def to_onnx(front_end: FrontEnd, model: AcousticModel) -> bytes:
             f"{MAX_BYTES / 1e9:.1f} GB at most: use the run with torch, or train a smaller one"
         )
     _need_onnx()
-    module = WaveformsToLogProbs(ConvolutionFrontEnd(front_end), model).eval()
+    module = WaveformsToLogProbs(MatrixFrontEnd(front_end), model).eval()
     rate = front_end.config.sample_rate_hz
     example = 0.1 * torch.randn(2, rate, generator=torch.Generator().manual_seed(0))
     buffer = io.BytesIO()

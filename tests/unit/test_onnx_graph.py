@@ -17,7 +17,7 @@ from malgwi.exported_search import ctc_greedy as ctc_greedy_of_one
 from malgwi.features import PRESETS, FrontEnd, FrontEndConfig, preset
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig, initialize
-from malgwi.onnx_graph import ConvolutionFrontEnd, compared, to_onnx
+from malgwi.onnx_graph import MatrixFrontEnd, compared, to_onnx
 from malgwi.runtime import open_session
 
 SYLLABLES = "가나다라마바사아자차카타파하"
@@ -54,7 +54,7 @@ def fitted(config: FrontEndConfig) -> FrontEnd:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_convolution_is_as_exact_as_the_fourier_transform(name: str) -> None:
+def test_two_products_are_as_exact_as_the_fourier_transform(name: str) -> None:
     """Both against float64: to 1e-4, or where float32 cannot tell a weak band, twice torch's error.
 
     The unit is that of a natural logarithm; decibels are smaller, 16-bit magnitudes run to 1e6.
@@ -66,7 +66,7 @@ def test_a_convolution_is_as_exact_as_the_fourier_transform(name: str) -> None:
     for row, length in zip(waveforms[:3], lengths.tolist(), strict=False):  # the last is silence
         row[:length] = torch.from_numpy(speech(front_end.config, 1.0)[:length])
     exact, exact_lengths = deepcopy(front_end).double()._unnormalized(waveforms.double(), lengths)
-    found, found_lengths = ConvolutionFrontEnd(front_end)._unnormalized(waveforms, lengths)
+    found, found_lengths = MatrixFrontEnd(front_end)._unnormalized(waveforms, lengths)
     assert found_lengths.equal(exact_lengths)
     unit = {"db": 10 / math.log(10), "linear": float(exact.max())}.get(front_end.config.scale, 1)
     ours = (found - exact).abs() / unit
