@@ -6,7 +6,8 @@ The loop is the one that `malgwi train` runs; clocks hang on its own calls. GFLO
 model's multiply-adds for the audio of a step (`malgwi train --dry-run` prints them), twice for the
 forward and four times for the backward pass; padding and element-wise work earn nothing. The
 machine's own matrix product is measured in the same process, in the run's precision. Ten steps
-go by before the clocks start. --operators names the costliest operations of each recipe.
+go by before the clocks start. --operators profiles: it names the costliest operations of each
+recipe, and counts what the large layers reach while their kernels run, recurrent ones and products.
 Prints a table for docs/experiments.md; wants an idle machine.
 """
 
@@ -38,9 +39,15 @@ from malgwi.training_log import TrainingLog
 
 WARM_UP = 10
 HEAD = (
-    "| recipe | precision | audio s / s | GFLOP/s | of a matrix product | load | forward "
-    "| backward | step | outside |"
+    "| recipe | precision | audio s / s | GFLOP/s | of a matrix product | large layers alone "
+    "| load | forward | backward | step | outside |"
 )
+#: What does the multiplications that are counted.
+KERNELS = {
+    *("aten::mkldnn_rnn_layer", "aten::mkldnn_rnn_layer_backward"),
+    *("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"),
+    *("aten::mkldnn_convolution", "aten::convolution_backward"),
+}
 
 
 def measure(name: str, cuts: Path, steps: int, operators: int) -> str:
@@ -59,14 +66,16 @@ def measure(name: str, cuts: Path, steps: int, operators: int) -> str:
         built = build(
             replace(config, trainer=trainer), every[4:], every[:4], Path(folder), lambda _: None
         )
-        frame_s = config.front_end.hop_ms / 1000
-        model = built.parts.model
-        parts = measure_cost(model, config.front_end.num_features, frame_s)
-        spent, total_s, audio_s = timed_training(built, Path(folder), operators)
+        model, front_end = built.parts.model, config.front_end
+        parts = measure_cost(model, front_end.num_features, front_end.frame_s)
+        dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[built.trainer.precision]
+        peak = product(dtype)
+        spent, total_s, audio = timed_training(built, Path(folder), operators)
+    flops = 6 * sum(part.multiply_adds for part in parts)
+    audio_s, peak = sum(audio[WARM_UP:]), max(peak, product(dtype))
     inside = [spent[part] for part in ("load", "forward", "backward", "step")]
-    achieved = 6e-9 * sum(part.multiply_adds for part in parts) * audio_s / (inside[1] + inside[2])
-    dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[built.trainer.precision]
-    peak = gigaflops(dtype, size=2048, budget_s=1.0)
+    achieved = 1e-9 * flops * audio_s / (inside[1] + inside[2])
+    large = 1e-9 * flops * sum(audio) / spent["kernels"] if operators else None
     shares = [f"{100 * seconds / total_s:.0f} %" for seconds in (*inside, total_s - sum(inside))]
     return (
         " | ".join(
@@ -76,6 +85,7 @@ def measure(name: str, cuts: Path, steps: int, operators: int) -> str:
                 f"{audio_s / total_s:.0f}",
                 f"{achieved:.0f}",
                 f"{100 * achieved / peak:.0f} % of {peak:.0f}",
+                "–" if large is None else f"{large:.0f}, {100 * large / peak:.0f} %",
                 *shares,
             )
         )
@@ -83,9 +93,16 @@ def measure(name: str, cuts: Path, steps: int, operators: int) -> str:
     )
 
 
-def timed_training(built: Built, folder: Path, operators: int) -> tuple[Counter[str], float, float]:
-    """Train with clocks on load, forward, backward and step: their seconds, all, of audio."""
-    spent = Counter[str]()
+def product(dtype: torch.dtype) -> float:
+    """The best of several large matrix products, GFLOP/s: one alone may meet a busy moment."""
+    return max(gigaflops(dtype, size=2048, budget_s=0.5) for _ in range(4))
+
+
+def timed_training(
+    built: Built, folder: Path, operators: int
+) -> tuple[Counter[str], float, list[float]]:
+    """Train with clocks on load, forward, backward and step: their seconds, all, audio of each."""
+    spent: Counter[str] = Counter()
     audio: list[float] = []
     began = ended = 0.0
 
@@ -128,8 +145,10 @@ def timed_training(built: Built, folder: Path, operators: int) -> tuple[Counter[
     ):
         train(parts, built.trainer, folder, log)
     if profile is not None:
-        print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=operators))
-    return spent, ended - began, sum(audio[WARM_UP:])
+        found = profile.key_averages()
+        print(found.table(sort_by="self_cpu_time_total", row_limit=operators))
+        spent["kernels"] = 1e-6 * sum(o.self_cpu_time_total for o in found if o.key in KERNELS)
+    return spent, ended - began, audio
 
 
 def main() -> None:

@@ -1,0 +1,250 @@
+"""Every family and every unit on one task, each given the same time on the same machine.
+
+    python benchmarks/families.py TRAIN.jsonl DEV.jsonl TEST.jsonl --out FOLDER [--budget 10m]
+        [--only quick conformer …] [--lm jamo=LETTERS.lm syllable=SYLLABLES.lm]
+
+Front end, batches, augmentation, optimiser and schedule are those of `quick`; what differs is the
+model, or the units that it writes. Sizes are such as two cores can train: about `quick`'s nine
+million parameters. Each trains for the budget, wall clock, with every core; then development and
+test part are decoded on one thread, greedily and, where a language model of its units is given,
+with a beam. Nothing is chosen by the test part. What is in FOLDER is not trained again.
+Prints a table for docs/experiments.md; wants an idle machine.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from malgwi.cli.train import TrainOptions, train_run
+from malgwi.config import RunConfig
+from malgwi.decoders.fusion import FusionConfig
+from malgwi.models.conformer import ConformerConfig
+from malgwi.models.deep_speech import DeepSpeechConfig
+from malgwi.models.deep_speech2 import DeepSpeech2Config
+from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
+from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
+from malgwi.nn.conformer_block import ConformerEncoderConfig
+from malgwi.nn.subsampling import SubsamplingConfig
+from malgwi.recipes import recipe
+from malgwi.tokenizers import TokenizerConfig
+from malgwi.transcribe import DecodingConfig
+
+#: Weight and bonus of a language model by units, as chosen on a development part before
+#: (docs/experiments.md, "Units of Hangul"); those of pieces are the syllables'.
+FUSION = {
+    "jamo": FusionConfig(lm_weight=0.7, insertion_bonus=1.5),
+    "syllable": FusionConfig(lm_weight=0.7, insertion_bonus=3.5),
+}
+LISTENER = ListenerConfig(front="stack", stack=4, layers=4, units=320, layer_norm=True, dropout=0.3)
+SPELLER = SpellerConfig(
+    attention="multihead",
+    attention_units=256,
+    heads=4,
+    input_feeding=False,
+    units=320,
+    embedding=128,
+    dropout=0.2,
+)
+HEAD = (
+    "| family, units | M parameters | epochs | dev, greedy | dev, beam and LM "
+    "| test, greedy | test, beam and LM | × real time, greedy |"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """One row."""
+
+    label: str
+    config: RunConfig
+    greedy: str = "ctc"
+    beam: str = "ctc_beam"
+
+
+def families() -> dict[str, Family]:
+    """All rows by name; the first is what the others are compared with."""
+    quick, joint = recipe("quick"), recipe("joint_quick")
+    wide_hop = replace(quick.front_end, hop_ms=20.0)
+    models = {
+        "quick": Family(label="BLSTM, CTC (`quick`), letters", config=quick),
+        "las": Family(
+            label="LAS: the same with a speller, joint, letters",
+            config=replace(
+                quick,
+                model=LASConfig(listener=LISTENER, speller=SPELLER, ctc=True),
+                objective=joint.objective,
+            ),
+            beam="beam",
+        ),
+        "conformer": Family(
+            label="Conformer, 8 × 192, CTC, letters",
+            config=replace(
+                quick,
+                model=ConformerConfig(
+                    front=SubsamplingConfig(kind="stack", factor=4),
+                    encoder=ConformerEncoderConfig(
+                        layers=8, units=192, heads=4, kernel=15, conv_norm="layer", dropout=0.1
+                    ),
+                    decoder=None,
+                ),
+                optim=recipe("conformer_quick").optim,
+            ),
+        ),
+        "transducer": Family(
+            label="transducer, BLSTM 4 × 320 at 80 ms, letters",
+            config=replace(
+                quick,
+                model=TransducerConfig(
+                    encoder=EncoderConfig(stack=8, layers=4, units=320, dropout=0.3),
+                    predictor=PredictorConfig(context=0, embedding=128, units=256, dropout=0.2),
+                    joint_units=256,
+                    ctc=True,
+                ),
+                objective=joint.objective,
+                dev_decoding=DecodingConfig(method="transducer"),
+            ),
+            greedy="transducer",
+            beam="transducer_beam",
+        ),
+        "deep_speech2": Family(
+            label="Deep Speech 2, 2 convolutions, GRU 4 × 512 both ways, hop 20 ms, letters",
+            config=replace(
+                quick,
+                front_end=wide_hop,
+                model=DeepSpeech2Config(
+                    channels=(32, 32), cell="gru", layers=4, units=512, dropout=0.2
+                ),
+            ),
+        ),
+        "deep_speech2_streaming": Family(
+            label="Deep Speech 2 onward only, row convolution of 0.4 s, hop 20 ms, letters",
+            config=replace(
+                quick,
+                front_end=wide_hop,
+                model=DeepSpeech2Config(
+                    channels=(32, 32),
+                    cell="gru",
+                    layers=4,
+                    units=640,
+                    bidirectional=False,
+                    lookahead=10,
+                    dropout=0.2,
+                ),
+            ),
+        ),
+        "deep_speech": Family(
+            label="Deep Speech, 5 × 1024, every fourth frame, letters",
+            config=replace(
+                quick, model=DeepSpeechConfig(context=9, stride=4, units=1024, dropout=0.1)
+            ),
+        ),
+        "telephone": Family(
+            label="BLSTM, CTC, 8 kHz (`telephone`), letters", config=recipe("telephone")
+        ),
+    }
+    units = {
+        "syllable": Family(
+            label="BLSTM, CTC, plain syllables", config=with_units(quick, "syllable")
+        ),
+        "subword": Family(label="BLSTM, CTC, 2,000 pieces", config=with_units(quick, "subword")),
+    }
+    return models | units
+
+
+def with_units(base: RunConfig, kind: str) -> RunConfig:
+    """The same recogniser of other units; they last longer, so that 80 ms frames are enough."""
+    listener = replace(LISTENER, stack=8)
+    return replace(
+        base,
+        tokenizer=TokenizerConfig(kind=kind),
+        model=LASConfig(listener=listener, speller=None, ctc=True),
+    )
+
+
+def main() -> None:
+    """Train what is missing, decode, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("train", type=Path)
+    parser.add_argument("dev", type=Path)
+    parser.add_argument("test", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--budget", default="10m")
+    parser.add_argument("--only", nargs="+", choices=families(), default=list(families()))
+    parser.add_argument("--lm", nargs="+", default=[], help="UNITS=FILE")
+    parser.add_argument("--cache", type=Path, help="an audio cache to share")
+    options = parser.parse_args()
+    language_models = {u: Path(p) for u, _, p in (one.partition("=") for one in options.lm)}
+    print(HEAD + "\n|---" + "|---:" * 8 + "|", flush=True)
+    for name in options.only:
+        family = families()[name]
+        run = options.out / name
+        if not (run / "weights.safetensors").exists():
+            train_run(
+                TrainOptions(
+                    train=(options.train,),
+                    dev=(options.dev,),
+                    out=run,
+                    budget=options.budget,
+                    cache=options.cache,
+                    quiet=True,
+                    config=family.config,
+                )
+            )
+        language_model = language_models.get(family.config.tokenizer.kind)
+        print(row(family, run, options.dev, options.test, language_model), flush=True)
+
+
+def row(family: Family, run: Path, dev: Path, test: Path, language_model: Path | None) -> str:
+    """Decode a run four times."""
+    greedy = {part: evaluated(run, part, family.greedy, None) for part in (dev, test)}
+    beam = {
+        part: None if language_model is None else evaluated(run, part, family.beam, language_model)
+        for part in (dev, test)
+    }
+    last = json.loads((run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    size = greedy[dev]["size"]["parameters"] / 1e6
+    return (
+        f"| {family.label} | {size:.1f} | {last['epoch']} | "
+        f"{cer(greedy[dev])} | {cer(beam[dev])} | {cer(greedy[test], True)} | "
+        f"{cer(beam[test], True)} | {greedy[test]['speed']['x_real_time']:.0f} |"
+    )
+
+
+def evaluated(run: Path, part: Path, method: str, language_model: Path | None) -> dict[str, Any]:
+    """The report of `malgwi evaluate` on one thread, kept in the run's folder."""
+    folder = run / "reports" / f"{part.stem}-{method}{'-lm' if language_model else ''}"
+    if not (folder / "report.json").exists():
+        lm = [] if language_model is None else ["--lm", str(language_model)]
+        if language_model is not None:
+            fusion = FUSION.get(json_kind(run), FUSION["syllable"])
+            lm += ["--lm-weight", str(fusion.lm_weight), "--lm-bonus", str(fusion.insertion_bonus)]
+        command = [sys.executable, "-m", "malgwi", "evaluate", str(run), str(part)]
+        command += ["--out", str(folder), "--method", method, "--threads", "1", *lm]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return report
+
+
+def json_kind(run: Path) -> str:
+    """What a run writes."""
+    kind: str = json.loads((run / "tokenizer.json").read_text(encoding="utf-8"))["kind"]
+    return kind
+
+
+def cer(report: dict[str, Any] | None, interval: bool = False) -> str:
+    """A cell of the table."""
+    if report is None:
+        return "–"
+    rate, at = report["scores"]["cer_nospace"]["rate"], report["intervals"]["cer_nospace"]
+    spread = f" ({100 * at['low']:.1f} to {100 * at['high']:.1f})" if interval else ""
+    return f"{100 * rate:.2f}{spread}"
+
+
+if __name__ == "__main__":
+    main()
