@@ -1,13 +1,15 @@
-"""Every family and every unit on one task, each given the same time on the same machine.
+"""Every family, every unit and every setting tried, on one task, each given the same time.
 
-    python benchmarks/families.py TRAIN.jsonl DEV.jsonl TEST.jsonl --out FOLDER [--budget 10m]
+    python benchmarks/trials.py TRAIN.jsonl DEV.jsonl TEST.jsonl --out FOLDER [--budget 10m]
         [--only quick conformer …] [--lm jamo=LETTERS.lm syllable=SYLLABLES.lm]
+        [--synthetic SPOKEN.jsonl]
 
 Front end, batches, augmentation, optimiser and schedule are those of `quick`; what differs is the
-model, or the units that it writes. Sizes are such as two cores can train: about `quick`'s nine
-million parameters. Each trains for the budget, wall clock, with every core; then development and
-test part are decoded on one thread, greedily and, where a language model of its units is given,
-with a beam. Nothing is chosen by the test part. What is in FOLDER is not trained again.
+model, the units that it writes, or one setting. Sizes are such as two cores can train: about
+`quick`'s nine million parameters. Each trains for the budget, wall clock, with every core; then
+development and test part are decoded on one thread, greedily and, where a language model of its
+units is given, with a beam. Nothing is chosen by the test part. What is in FOLDER is not trained
+again. --synthetic is what `malgwi synth` has made, for the trial of that name.
 Prints a table for docs/experiments.md; wants an idle machine.
 """
 
@@ -50,28 +52,34 @@ SPELLER = SpellerConfig(
     dropout=0.2,
 )
 HEAD = (
-    "| family, units | M parameters | epochs | dev, greedy | dev, beam and LM "
+    "| model, units, settings | M parameters | epochs | dev, greedy | dev, beam and LM "
     "| test, greedy | test, beam and LM | × real time, greedy |"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Family:
+class Trial:
     """One row."""
 
     label: str
     config: RunConfig
     greedy: str = "ctc"
     beam: str = "ctc_beam"
+    synthetic: bool = False
 
 
-def families() -> dict[str, Family]:
+def trials() -> dict[str, Trial]:
     """All rows by name; the first is what the others are compared with."""
+    return families() | units() | settings()
+
+
+def families() -> dict[str, Trial]:
+    """Models of other kinds."""
     quick, joint = recipe("quick"), recipe("joint_quick")
     wide_hop = replace(quick.front_end, hop_ms=20.0)
-    models = {
-        "quick": Family(label="BLSTM, CTC (`quick`), letters", config=quick),
-        "las": Family(
+    return {
+        "quick": Trial(label="BLSTM, CTC (`quick`), letters", config=quick),
+        "las": Trial(
             label="LAS: the same with a speller, joint, letters",
             config=replace(
                 quick,
@@ -80,7 +88,7 @@ def families() -> dict[str, Family]:
             ),
             beam="beam",
         ),
-        "conformer": Family(
+        "conformer": Trial(
             label="Conformer, 8 × 192, CTC, letters",
             config=replace(
                 quick,
@@ -94,7 +102,7 @@ def families() -> dict[str, Family]:
                 optim=recipe("conformer_quick").optim,
             ),
         ),
-        "transducer": Family(
+        "transducer": Trial(
             label="transducer, BLSTM 4 × 320 at 80 ms, letters",
             config=replace(
                 quick,
@@ -110,7 +118,7 @@ def families() -> dict[str, Family]:
             greedy="transducer",
             beam="transducer_beam",
         ),
-        "deep_speech2": Family(
+        "deep_speech2": Trial(
             label="Deep Speech 2, 2 convolutions, GRU 4 × 512 both ways, hop 20 ms, letters",
             config=replace(
                 quick,
@@ -120,7 +128,7 @@ def families() -> dict[str, Family]:
                 ),
             ),
         ),
-        "deep_speech2_streaming": Family(
+        "deep_speech2_streaming": Trial(
             label="Deep Speech 2 onward only, row convolution of 0.4 s, hop 20 ms, letters",
             config=replace(
                 quick,
@@ -136,33 +144,73 @@ def families() -> dict[str, Family]:
                 ),
             ),
         ),
-        "deep_speech": Family(
+        "deep_speech": Trial(
             label="Deep Speech, 5 × 1024, every fourth frame, letters",
             config=replace(
                 quick, model=DeepSpeechConfig(context=9, stride=4, units=1024, dropout=0.1)
             ),
         ),
-        "telephone": Family(
+        "telephone": Trial(
             label="BLSTM, CTC, 8 kHz (`telephone`), letters", config=recipe("telephone")
         ),
     }
-    units = {
-        "syllable": Family(
-            label="BLSTM, CTC, plain syllables", config=with_units(quick, "syllable")
-        ),
-        "subword": Family(label="BLSTM, CTC, 2,000 pieces", config=with_units(quick, "subword")),
+
+
+def units() -> dict[str, Trial]:
+    """Other units, which last longer than letters, so that 80 ms frames are enough."""
+    model = LASConfig(listener=replace(LISTENER, stack=8), speller=None, ctc=True)
+    return {
+        kind: Trial(
+            label=f"BLSTM, CTC, {label}",
+            config=replace(recipe("quick"), tokenizer=TokenizerConfig(kind=kind), model=model),
+        )
+        for kind, label in (("syllable", "plain syllables"), ("subword", "2,000 pieces"))
     }
-    return models | units
 
 
-def with_units(base: RunConfig, kind: str) -> RunConfig:
-    """The same recogniser of other units; they last longer, so that 80 ms frames are enough."""
-    listener = replace(LISTENER, stack=8)
-    return replace(
-        base,
-        tokenizer=TokenizerConfig(kind=kind),
-        model=LASConfig(listener=listener, speller=None, ctc=True),
-    )
+def settings() -> dict[str, Trial]:
+    """`quick` with one thing changed."""
+    quick = recipe("quick")
+    batches, masking = quick.batches, quick.masking
+    assert masking is not None
+
+    def frames(stack: int) -> RunConfig:
+        listener = replace(LISTENER, stack=stack)
+        return replace(quick, model=LASConfig(listener=listener, speller=None, ctc=True))
+
+    def batched(**changes: Any) -> RunConfig:
+        return replace(quick, batches=replace(batches, **changes))
+
+    changed = {
+        "frames30": ("frames of 30 ms", frames(3)),
+        "frames60": ("frames of 60 ms", frames(6)),
+        "batch40": ("batches of 40 s, not 80", batched(max_batch_s=40.0)),
+        "batch160": ("batches of 160 s", batched(max_batch_s=160.0)),
+        "curriculum": ("first epoch from short to long", batched(curriculum_epochs=1)),
+        "speeds3": ("speeds 0.9, 1 and 1.1", batched(speeds=(0.9, 1.0, 1.1))),
+        "speed1": ("no other speeds", batched(speeds=(1.0,))),
+        "no_masks": ("no SpecAugment", replace(quick, masking=None)),
+        "wide_masks": (
+            "masks of twice the width",
+            replace(quick, masking=replace(masking, freq_mask_width=20, time_mask_width=40)),
+        ),
+        "no_average": (
+            "weights not averaged",
+            replace(quick, trainer=replace(quick.trainer, ema_decay=0.0)),
+        ),
+        "rate3": ("peak rate 3e-3, not 1.5e-3", with_rate(quick, 3e-3)),
+        "rate07": ("peak rate 0.75e-3", with_rate(quick, 7.5e-4)),
+        "synthetic": ("synthetic speech beside the real", quick),
+    }
+    return {
+        name: Trial(label=f"`quick`, {label}", config=config, synthetic=name == "synthetic")
+        for name, (label, config) in changed.items()
+    }
+
+
+def with_rate(config: RunConfig, rate: float) -> RunConfig:
+    """Another peak of the schedule."""
+    return replace(config, optim=replace(config.optim, learning_rate=rate))
 
 
 def main() -> None:
@@ -173,42 +221,46 @@ def main() -> None:
     parser.add_argument("test", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--budget", default="10m")
-    parser.add_argument("--only", nargs="+", choices=families(), default=list(families()))
+    parser.add_argument("--only", nargs="+", choices=trials(), default=list(trials()))
     parser.add_argument("--lm", nargs="+", default=[], help="UNITS=FILE")
+    parser.add_argument("--synthetic", type=Path, help="from malgwi synth")
     parser.add_argument("--cache", type=Path, help="an audio cache to share")
     options = parser.parse_args()
     language_models = {u: Path(p) for u, _, p in (one.partition("=") for one in options.lm)}
     print(HEAD + "\n|---" + "|---:" * 8 + "|", flush=True)
     for name in options.only:
-        family = families()[name]
+        trial = trials()[name]
+        if trial.synthetic and options.synthetic is None:
+            print(f"{name}: left out, since no --synthetic is given", file=sys.stderr)
+            continue
         run = options.out / name
         if not (run / "weights.safetensors").exists():
             train_run(
                 TrainOptions(
-                    train=(options.train,),
+                    train=(options.train, *([options.synthetic] if trial.synthetic else [])),
                     dev=(options.dev,),
                     out=run,
                     budget=options.budget,
                     cache=options.cache,
                     quiet=True,
-                    config=family.config,
+                    config=trial.config,
                 )
             )
-        language_model = language_models.get(family.config.tokenizer.kind)
-        print(row(family, run, options.dev, options.test, language_model), flush=True)
+        language_model = language_models.get(trial.config.tokenizer.kind)
+        print(row(trial, run, options.dev, options.test, language_model), flush=True)
 
 
-def row(family: Family, run: Path, dev: Path, test: Path, language_model: Path | None) -> str:
+def row(trial: Trial, run: Path, dev: Path, test: Path, language_model: Path | None) -> str:
     """Decode a run four times."""
-    greedy = {part: evaluated(run, part, family.greedy, None) for part in (dev, test)}
+    greedy = {part: evaluated(run, part, trial.greedy, None) for part in (dev, test)}
     beam = {
-        part: None if language_model is None else evaluated(run, part, family.beam, language_model)
+        part: None if language_model is None else evaluated(run, part, trial.beam, language_model)
         for part in (dev, test)
     }
     last = json.loads((run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     size = greedy[dev]["size"]["parameters"] / 1e6
     return (
-        f"| {family.label} | {size:.1f} | {last['epoch']} | "
+        f"| {trial.label} | {size:.1f} | {last['epoch']} | "
         f"{cer(greedy[dev])} | {cer(beam[dev])} | {cer(greedy[test], True)} | "
         f"{cer(beam[test], True)} | {greedy[test]['speed']['x_real_time']:.0f} |"
     )
@@ -220,7 +272,7 @@ def evaluated(run: Path, part: Path, method: str, language_model: Path | None) -
     if not (folder / "report.json").exists():
         lm = [] if language_model is None else ["--lm", str(language_model)]
         if language_model is not None:
-            fusion = FUSION.get(json_kind(run), FUSION["syllable"])
+            fusion = FUSION.get(kind_of(run), FUSION["syllable"])
             lm += ["--lm-weight", str(fusion.lm_weight), "--lm-bonus", str(fusion.insertion_bonus)]
         command = [sys.executable, "-m", "malgwi", "evaluate", str(run), str(part)]
         command += ["--out", str(folder), "--method", method, "--threads", "1", *lm]
@@ -231,7 +283,7 @@ def evaluated(run: Path, part: Path, method: str, language_model: Path | None) -
     return report
 
 
-def json_kind(run: Path) -> str:
+def kind_of(run: Path) -> str:
     """What a run writes."""
     kind: str = json.loads((run / "tokenizer.json").read_text(encoding="utf-8"))["kind"]
     return kind
