@@ -13,7 +13,8 @@ import torch
 import tyro
 
 from malgwi.augment import policy, spec_augment, speed_perturb
-from malgwi.features import PRESETS, FrontEnd
+from malgwi.features import FrontEnd
+from malgwi.front_end import PRESETS
 
 
 def main(threads: int = 1, batch: int = 16, seconds: float = 5.0) -> None:

@@ -13,7 +13,8 @@ import torch
 from malgwi import tokenizers
 from malgwi.checkpoint import save_tensors
 from malgwi.config import RunConfig, to_yaml
-from malgwi.features import FrontEnd, preset
+from malgwi.features import FrontEnd
+from malgwi.front_end import preset
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig, initialize
 from malgwi.run import make_model

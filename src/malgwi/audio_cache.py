@@ -30,7 +30,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from malgwi.errors import DataError
-from malgwi.features import FrontEnd, FrontEndConfig
+from malgwi.features import FrontEnd
+from malgwi.front_end import FrontEndConfig
 
 #: Part of the hash: raise it when the same settings come to mean other samples.
 FORMAT_VERSION = 1

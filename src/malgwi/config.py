@@ -16,7 +16,7 @@ import yaml
 from malgwi.augment import SpecAugmentConfig
 from malgwi.batching import BatchConfig
 from malgwi.errors import ConfigError
-from malgwi.features import FrontEndConfig
+from malgwi.front_end import FrontEndConfig
 from malgwi.models.conformer import ConformerConfig
 from malgwi.models.deep_speech import DeepSpeechConfig
 from malgwi.models.deep_speech2 import DeepSpeech2Config

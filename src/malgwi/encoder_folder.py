@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 
 from malgwi.errors import CheckpointError, ConfigError, MissingExtraError
-from malgwi.features import FrontEndConfig, preset
+from malgwi.front_end import OWN, FrontEndConfig, preset
 from malgwi.manifest import atomic_text
 from malgwi.registry import choose
 
@@ -32,8 +32,6 @@ ENCODERS = {
 #: Where Whisper's encoder lies in a whole model, with and without its output layer.
 _WITHIN = {r"^(model\.)?encoder\.": ""}
 ARCHITECTURE, EXTRACTOR = "config.json", "preprocessor_config.json"
-#: Settings of a front end that are the user's, whatever the encoder.
-_OWN = ("channels", "trim_db", "trim_frame_length", "trim_hop_length")
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
@@ -162,21 +160,17 @@ def front_end(folder: Path, own: FrontEndConfig) -> FrontEndConfig:
             sample_rate_hz=extractor.get("sampling_rate", 16_000),
             normalize="utterance" if extractor.get("do_normalize", True) else "none",
         )
-    return replace(wanted, **{name: getattr(own, name) for name in _OWN})
+    return replace(wanted, **{name: getattr(own, name) for name in OWN})
 
 
 def check_front_end(folder: Path, given: FrontEndConfig) -> None:
     """Refuse a front end that is not the encoder's.
 
     Raises:
-        ConfigError: The message names each setting, what it is and what the encoder wants.
+        ConfigError: The message names each setting, what it is and what it should be.
     """
     wanted = front_end(folder, given)
-    wrong = [
-        f"front_end.{f.name} is {getattr(given, f.name)!r}, wants {getattr(wanted, f.name)!r}"
-        for f in fields(given)
-        if getattr(given, f.name) != getattr(wanted, f.name)
-    ]
+    wrong = given.heard_otherwise(wanted)
     if wrong:
         raise ConfigError(
             f"the encoder {folder} was trained behind another front end: {'; '.join(wrong)}. "

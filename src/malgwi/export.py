@@ -37,7 +37,7 @@ from malgwi.exported import (
     is_export,
     record_file,
 )
-from malgwi.features import FrontEndConfig
+from malgwi.front_end import FrontEndConfig
 from malgwi.metrics.error_rate import cer_nospace
 from malgwi.onnx_graph import OPSET, compared, to_onnx
 from malgwi.runtime import load

@@ -38,6 +38,7 @@ from malgwi.objective import Objective, check_heads
 from malgwi.text.normalize import normalize
 from malgwi.trainer import Parts, TrainerConfig
 from malgwi.transcribe import Recogniser, check_method
+from malgwi.transfer import transfer
 from malgwi.types import Tokenizer
 
 Say = Callable[[str], None]
@@ -110,6 +111,9 @@ def build(
     model = make_model(config, tokenizer)
     initialize(model, config.init)
     model.load_pretrained()
+    if config.init.from_run is not None:
+        other = load_recogniser(Path(config.init.from_run))
+        say(f"{config.init.from_run}: {transfer(model, tokenizer, config.front_end, other)}")
     if isinstance(config.model, PretrainedConfig):
         config.model.keep(folder)
     objective = _objective(config, examples, tokenizer)
@@ -130,6 +134,8 @@ def build(
         evaluate=dev_error_rate(config, front_end, tokenizer, dev_cuts),
     )
     start = measure_start(parts, tokenizer)
+    if config.init.from_run is not None:  # what has learned before need not guess evenly
+        start = replace(start, warnings=())
     trainer = config.trainer
     if trainer.precision == "auto":  # decided once a run: a resumed run must compute the same
         trainer = replace(trainer, precision="bf16" if pays_bf16() else "fp32")

@@ -21,7 +21,7 @@ from torch import Tensor
 from malgwi.decoders.certainty import ctc_certainty, writer_certainty
 from malgwi.decoders.forced_alignment import CtcAlignment, align_ctc
 from malgwi.decoders.token_times import attention_centres, ctc_centres, stretches
-from malgwi.features import FrontEndConfig
+from malgwi.front_end import FrontEndConfig
 from malgwi.nn.acoustic_model import AcousticModel
 from malgwi.types import Hypothesis, Tokenizer
 

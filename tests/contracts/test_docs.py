@@ -23,7 +23,7 @@ from malgwi.cli import train as train_command
 from malgwi.corpora import CORPORA
 from malgwi.corpora.embedded import embedded_corpus
 from malgwi.decoders import DECODERS
-from malgwi.features import PRESETS
+from malgwi.front_end import PRESETS
 from malgwi.lm import LANGUAGE_MODELS
 from malgwi.models import MODELS
 from malgwi.recipes import RECIPES

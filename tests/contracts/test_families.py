@@ -24,7 +24,8 @@ from malgwi.config import from_yaml, to_yaml
 from malgwi.corpora import CORPORA
 from malgwi.decoders import DECODERS
 from malgwi.errors import ConfigError
-from malgwi.features import PRESETS, FrontEnd
+from malgwi.features import FrontEnd
+from malgwi.front_end import PRESETS
 from malgwi.lm import LANGUAGE_MODELS
 from malgwi.models import MODELS, model_class
 from malgwi.models.pretrained import PretrainedConfig

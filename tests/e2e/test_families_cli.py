@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from safetensors.torch import load_file
 
 from malgwi import cli
 from malgwi.cli import train as train_command
@@ -113,3 +115,30 @@ def test_every_kind_of_model_has_a_recipe_here() -> None:
     assert {recipe(name).model.kind for name in RECIPES} == {
         recipe(name).model.kind for name in OWN
     }
+
+
+def test_a_run_begins_where_another_ended(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SMALL["quick"].split(), *COMMON.split()]
+    cli.main(arguments("quick", corpus, tmp_path / "first", *words, "--epochs", "3"))
+    begun = [*words, "--init.from-run", str(tmp_path / "first"), "--optim.learning-rate", "1e-12"]
+    capsys.readouterr()
+    cli.main(arguments("quick", corpus, tmp_path / "second", *begun))
+    shown = "".join(capsys.readouterr().err.split())  # lines are broken to fit a terminal
+    assert f"{tmp_path / 'first'}:0.01of0.01Mparametersand71unitstakenover" in shown
+    first, second = (
+        load_file(tmp_path / run / "weights.safetensors") for run in ("first", "second")
+    )
+    assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
+    saved = yaml.safe_load((tmp_path / "second" / "config.yaml").read_text(encoding="utf-8"))
+    assert saved["init"]["from_run"] == str(tmp_path / "first")
+
+
+def test_beginning_from_no_run_is_an_error(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SMALL["quick"].split(), *COMMON.split(), "--init.from-run", str(tmp_path / "none")]
+    with pytest.raises(SystemExit):
+        cli.main(arguments("quick", corpus, tmp_path / "run", *words))
+    assert "none is not a finished run" in capsys.readouterr().err

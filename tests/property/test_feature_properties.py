@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from malgwi.augment import SpecAugmentConfig, spec_augment
-from malgwi.features import FrontEnd, FrontEndConfig
+from malgwi.features import FrontEnd
+from malgwi.front_end import FrontEndConfig
 from malgwi.spectral import hz_to_mel, mel_to_hz, pad_each
 
 SPECTRA = st.builds(

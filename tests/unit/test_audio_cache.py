@@ -13,7 +13,8 @@ from lhotse.cut import MonoCut
 from malgwi import manifest
 from malgwi.audio_cache import AudioCache, cache_key
 from malgwi.errors import AudioError, DataError
-from malgwi.features import FrontEnd, FrontEndConfig
+from malgwi.features import FrontEnd
+from malgwi.front_end import FrontEndConfig
 
 CONFIG = FrontEndConfig(trim_db=30.0)
 

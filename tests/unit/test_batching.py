@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from malgwi.augment import policy
 from malgwi.batching import BatchConfig, Batches, Example
 from malgwi.errors import DataError
-from malgwi.features import FrontEnd, preset
+from malgwi.features import FrontEnd
+from malgwi.front_end import preset
 
 RATE = 8000
 

@@ -11,7 +11,8 @@ import torch
 
 from malgwi import spectral
 from malgwi.errors import AudioError, ConfigError, DataError
-from malgwi.features import PRESETS, FrontEnd, FrontEndConfig, preset
+from malgwi.features import FrontEnd
+from malgwi.front_end import PRESETS, FrontEndConfig, preset
 
 
 def voice(num_samples: int, rate_hz: int = 16_000, seed: int = 0) -> np.ndarray:

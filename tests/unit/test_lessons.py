@@ -44,7 +44,7 @@ from tones import RATE, make_corpus
 from malgwi import manifest
 from malgwi.config import RunConfig
 from malgwi.errors import ConfigError, DataError
-from malgwi.features import preset
+from malgwi.front_end import preset
 from malgwi.metrics.confidence import interval, paired_difference
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.objective import ObjectiveConfig

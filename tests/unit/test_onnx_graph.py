@@ -14,7 +14,8 @@ from malgwi import tokenizers
 from malgwi.decoders.greedy import ctc_greedy
 from malgwi.errors import ConfigError
 from malgwi.exported_search import ctc_greedy as ctc_greedy_of_one
-from malgwi.features import PRESETS, FrontEnd, FrontEndConfig, preset
+from malgwi.features import FrontEnd
+from malgwi.front_end import PRESETS, FrontEndConfig, preset
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig, initialize
 from malgwi.onnx_graph import MatrixFrontEnd, compared, to_onnx

@@ -16,7 +16,8 @@ from torch.nn.utils.rnn import pad_sequence
 from malgwi import encoder_folder, onnx_graph
 from malgwi.cost import measure_cost
 from malgwi.errors import CheckpointError, ConfigError, MissingExtraError
-from malgwi.features import FrontEnd, FrontEndConfig
+from malgwi.features import FrontEnd
+from malgwi.front_end import FrontEndConfig
 from malgwi.models.pretrained import Pretrained, PretrainedConfig
 from malgwi.onnx_graph import compared, to_onnx
 from malgwi.optim import OptimConfig, build_optimizer, rest_encoder, set_rate
@@ -386,7 +387,7 @@ def test_pickled_weights_are_refused(folders: dict[str, Path], tmp_path: Path) -
 
 def test_another_front_end_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
     config = replace(SMALL, encoder=str(folders["whisper"]))
-    with pytest.raises(ConfigError, match=r"front_end\.scale is 'ln', wants 'whisper'"):
+    with pytest.raises(ConfigError, match=r"front_end\.scale is 'ln', not 'whisper'"):
         config.check(FrontEndConfig(), 1.0)
     right = encoder_folder.front_end(config.find(), FrontEndConfig(trim_db=40.0))
     assert right.trim_db == 40.0

@@ -17,7 +17,8 @@ from torch import Tensor
 from malgwi import tokenizers
 from malgwi.cli import transcribe as command
 from malgwi.decoders.token_times import attention_centres, stretches
-from malgwi.features import FrontEnd, FrontEndConfig
+from malgwi.features import FrontEnd
+from malgwi.front_end import FrontEndConfig
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
 from malgwi.nn.initialize import InitConfig, initialize

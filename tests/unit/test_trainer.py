@@ -14,7 +14,7 @@ from malgwi.batching import Batch, BatchConfig
 from malgwi.checkpoint import list_checkpoints
 from malgwi.config import RunConfig
 from malgwi.errors import CheckpointError, ConfigError, DataError, TrainingError
-from malgwi.features import preset
+from malgwi.front_end import preset
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.objective import Objective, ObjectiveConfig
 from malgwi.optim import OptimConfig, weight_noise

@@ -14,7 +14,8 @@ from malgwi import tokenizers
 from malgwi.decoders.attention_beam import BeamConfig
 from malgwi.decoders.fusion import FusionConfig
 from malgwi.errors import ConfigError
-from malgwi.features import FrontEnd, preset
+from malgwi.features import FrontEnd
+from malgwi.front_end import preset
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig, initialize
 from malgwi.segments import segment_bounds

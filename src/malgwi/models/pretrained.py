@@ -22,7 +22,7 @@ from torch import Tensor
 
 from malgwi import encoder_folder
 from malgwi.errors import ConfigError
-from malgwi.features import FrontEndConfig
+from malgwi.front_end import FrontEndConfig
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.dropout import Dropout
 from malgwi.nn.output_layer import Letters, output_layer

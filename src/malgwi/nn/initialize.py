@@ -31,10 +31,13 @@ class InitConfig:
             uses 0.1), norms left at torch's (1, 0).
             ``uniform_everything``: norms too; the historical fault, kept for the ablation.
         scale: For the uniform schemes.
+        from_run: A run folder whose weights take the place of these wherever they fit, such as one
+            trained on synthetic speech or on another client's calls; what does not fit is named.
     """
 
     scheme: Literal["by_layer", "uniform", "uniform_everything"] = "by_layer"
     scale: float = 0.1
+    from_run: str | None = None
 
 
 @torch.no_grad()

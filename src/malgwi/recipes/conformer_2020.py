@@ -4,7 +4,7 @@ from malgwi.augment import SpecAugmentConfig
 from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
 from malgwi.decoders.beam_config import BeamConfig
-from malgwi.features import FrontEndConfig
+from malgwi.front_end import FrontEndConfig
 from malgwi.models.conformer import ConformerConfig
 from malgwi.nn.conformer_block import ConformerEncoderConfig
 from malgwi.nn.subsampling import SubsamplingConfig

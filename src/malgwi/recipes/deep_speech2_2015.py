@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
-from malgwi.features import FrontEndConfig
+from malgwi.front_end import FrontEndConfig
 from malgwi.models.deep_speech2 import DeepSpeech2Config
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig

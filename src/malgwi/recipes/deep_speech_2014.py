@@ -2,7 +2,7 @@
 
 from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
-from malgwi.features import FrontEndConfig
+from malgwi.front_end import FrontEndConfig
 from malgwi.models.deep_speech import DeepSpeechConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig

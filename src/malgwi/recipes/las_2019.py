@@ -4,7 +4,7 @@ from malgwi.augment import policy
 from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
 from malgwi.decoders.beam_config import BeamConfig
-from malgwi.features import FrontEndConfig
+from malgwi.front_end import FrontEndConfig
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig

@@ -2,7 +2,7 @@
 
 from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
-from malgwi.features import preset
+from malgwi.front_end import preset
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig
 from malgwi.objective import ObjectiveConfig

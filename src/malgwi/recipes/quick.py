@@ -7,7 +7,7 @@ from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
 from malgwi.decoders.attention_beam import BeamConfig
 from malgwi.decoders.fusion import FusionConfig
-from malgwi.features import FrontEndConfig, preset
+from malgwi.front_end import FrontEndConfig, preset
 from malgwi.models.conformer import ConformerConfig
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig

@@ -4,7 +4,7 @@ from malgwi.augment import SpecAugmentConfig
 from malgwi.batching import BatchConfig
 from malgwi.config import RunConfig
 from malgwi.decoders.attention_beam import BeamConfig
-from malgwi.features import preset
+from malgwi.front_end import preset
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.objective import ObjectiveConfig
 from malgwi.optim import OptimConfig
