@@ -138,7 +138,7 @@ def test_errors_name_the_thing_and_the_remedy(
             train_args(
                 corpus, tmp_path / "run", "--model.encoder", encoder, "--front-end.kind", "log_mel"
             ),
-            "front_end.kind is 'log_mel', wants 'waveform'",
+            "front_end.kind is 'log_mel', not 'waveform'",
         ),
     ]
     for args, message in cases:

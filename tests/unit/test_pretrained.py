@@ -396,7 +396,7 @@ def test_another_front_end_is_refused(folders: dict[str, Path], tmp_path: Path) 
         config.check(right, 2.98)
     slow = rewritten(folders["hubert"], tmp_path / "slow")
     (slow / "preprocessor_config.json").write_text('{"sampling_rate": 8000}')
-    with pytest.raises(ConfigError, match=r"sample_rate_hz is 16000, wants 8000"):
+    with pytest.raises(ConfigError, match=r"sample_rate_hz is 16000, not 8000"):
         replace(SMALL, encoder=str(slow)).check(FrontEndConfig(kind="waveform"), 1.0)
 
 
