@@ -54,6 +54,11 @@ class Speed:
         """The same divided by the threads used."""
         return self.x_real_time / self.threads
 
+    @property
+    def on(self) -> str:
+        """What computed: "1 thread", "2 threads"."""
+        return f"{self.threads} thread{'s' * (self.threads != 1)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Size:

@@ -179,7 +179,7 @@ def evaluate_run(
             "score": scores.passport.fingerprint,
             "malgwi": __version__,
             "torch": torch.__version__,
-            "machine": f"{platform.machine()}, {platform.system()}, {found.speed.threads} threads",
+            "machine": f"{platform.machine()}, {platform.system()}, {found.speed.on}",
             "date": datetime.date.today().isoformat(),
         },
     )
@@ -319,7 +319,7 @@ def summarise(report: Report, console: Console) -> None:
         )
     speed, size = report.speed, report.size
     console.print(
-        f"{speed.x_real_time:.0f} × real time on {speed.threads} threads "
+        f"{speed.x_real_time:.0f} × real time on {speed.on} "
         f"({speed.x_real_time_per_thread:.0f} a thread), {size.parameters / 1e6:.2f} M parameters, "
         f"{size.bytes_on_disk / 1e6:.1f} MB",
         highlight=False,

@@ -88,9 +88,8 @@ def _cards(report: Report) -> str:
         speed = speed_record(report.speed)
         taken_s = report.speed.load_s + report.speed.decode_s
         note = f"{clock(report.speed.audio_s)} of audio in {clock(taken_s)}"
-        threads = f"{report.speed.threads} thread{'s' * (report.speed.threads != 1)}"
         cards.append(
-            _card("Speed", f"{speed['x_real_time']:.1f} ×", f"real time; {note}, {threads}")
+            _card("Speed", f"{speed['x_real_time']:.1f} ×", f"real time; {note}, {report.speed.on}")
         )
     if report.size is not None:
         megabytes = f"{report.size.bytes_on_disk / 1e6:.1f} MB"
