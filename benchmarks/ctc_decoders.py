@@ -62,7 +62,9 @@ class Task:
         return model
 
 
-def save(run: Path, manifest_path: tyro.conf.Positional[Path], *, out: Path) -> None:
+def save(
+    run: tyro.conf.Positional[Path], manifest_path: tyro.conf.Positional[Path], *, out: Path
+) -> None:
     """Write the CTC log-probabilities of a trained recogniser."""
     recogniser = load_recogniser(run)
     found = []

@@ -15,7 +15,7 @@ from malgwi.audit.pace import Pace, robust_scale, widening
 from malgwi.audit.part import Part, PartAudit
 from malgwi.audit.ranking import Ranking, Suspect
 from malgwi.audit.repeats import look_up, repeats
-from malgwi.audit.speaker_labels import speaker_labels
+from malgwi.leakage.speaker_labels import speaker_labels
 from malgwi.manifest import Facts
 from malgwi.utterance_table import UtteranceTable
 

@@ -45,6 +45,7 @@ class AuditConfig:
         max_distance: Scripts are nearly the same up to this share of the longer one; 0 compares
             exactly only.
         max_leakage: Share of a part's utterances that may leak by any of ``relations``.
+        max_unknown: Share of them of which that may be unknown, as of those that name no speaker.
         relations: Which kinds of leakage the bound is for; all are reported.
         speakers: Estimate speakers from the audio.
         pace_z: Robust z-score of characters a second that is suspicious.
@@ -56,14 +57,16 @@ class AuditConfig:
     examples: int = 10
     max_distance: float = 0.1
     max_leakage: float = 0.0
+    max_unknown: float = 0.05
     relations: tuple[Relation, ...] = RELATIONS
     speakers: bool = False
     pace_z: float = 4.0
     memory_bytes: int = MEMORY_BYTES
 
     def __post_init__(self) -> None:
-        if not 0 <= self.max_leakage <= 1:
-            raise ConfigError(f"max_leakage={self.max_leakage:g}: give a share from 0 to 1")
+        for name in ("max_leakage", "max_unknown"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name}={getattr(self, name):g}: give a share from 0 to 1")
         if self.examples < 1 or self.pace_z <= 0:
             raise ConfigError(f"examples={self.examples} and pace_z={self.pace_z:g} are positive")
         if self.speakers and not self.sound:
@@ -105,9 +108,35 @@ class Audit:
         )
 
     @property
+    def unjudged(self) -> tuple[Leak, ...]:
+        """Leaks that nobody can tell, though the bound is for them: no reason to go on either.
+
+        Too many utterances lack what is compared, or the first part's speakers are numbers of
+        utterances. Estimated speakers stand in for named ones.
+        """
+        numbered = {part.part.name for part in self.parts if part.labels.numbered}
+        return tuple(
+            leak
+            for leak in self.leaks
+            if leak.relation in self.config.relations
+            and not (leak.relation == "speaker" and self.speakers is not None)
+            and (
+                leak.unknown > self.config.max_unknown * leak.utterances
+                or (leak.relation == "speaker" and leak.first in numbered)
+            )
+        )
+
+    @property
     def findings(self) -> list[Finding]:
         """What a person should know first, the gravest first."""
-        return findings(self.parts, self.coverage, self.suspicions, self.excessive, self.speakers)
+        return findings(
+            self.parts,
+            self.coverage,
+            self.suspicions,
+            self.excessive,
+            self.unjudged,
+            self.speakers,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The record of audit.json; docs/concepts/data.md explains its keys."""
@@ -130,6 +159,7 @@ class Audit:
                 "max_leakage": config.max_leakage,
                 "relations": list(config.relations),
                 "exceeded": bool(self.excessive),
+                "unknown": [[k.relation, k.first, k.second] for k in self.unjudged],
                 "leaks": [leak.to_dict() for leak in self.leaks],
             },
             "estimated_speakers": None if self.speakers is None else self.speakers.to_dict(),

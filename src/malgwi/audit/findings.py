@@ -37,11 +37,13 @@ def findings(
     coverage: Iterable[Coverage],
     suspicions: Iterable[Suspicion],
     excessive: Iterable[Leak],
+    unjudged: Iterable[Leak],
     speakers: EstimatedSpeakers | None,
 ) -> list[Finding]:
     """All sentences, errors first."""
     found = [
         *(_of_leak(leak, speakers) for leak in excessive),
+        *map(_of_unjudged, unjudged),
         *_wrong(suspicions),
         *(finding for part in parts for finding in _of_labels(part, speakers)),
         *(finding for part in parts for finding in _of_band(part)),
@@ -56,6 +58,22 @@ def findings(
 def _of_leak(leak: Leak, speakers: EstimatedSpeakers | None) -> Finding:
     by_voice = speakers is not None and any(leak is each for each in speakers.leaks)
     return Finding("error", f"Leakage{' by voice' if by_voice else ''}: {leak.describe()}")
+
+
+def _of_unjudged(leak: Leak) -> Finding:
+    things = {"speaker": "name no speaker", "audio": "have no audio file"}
+    why = (
+        f"{leak.unknown:,} of {leak.utterances:,} utterances cannot be compared: they or all of "
+        f"{leak.first} {things.get(leak.relation, 'have no text')}"
+        if leak.unknown
+        else f"the speakers of {leak.first} seem to be numbers of utterances"
+    )
+    remedy = ", have them estimated (--estimate-speakers)," if leak.relation == "speaker" else ""
+    return Finding(
+        "error",
+        f"Leakage by {leak.relation.replace('_', ' ')} is unknown: {leak.second} in {leak.first}: "
+        f"{why}. Mend the labels{remedy} or leave it out of --relations",
+    )
 
 
 def _wrong(suspicions: Iterable[Suspicion]) -> Iterator[Finding]:

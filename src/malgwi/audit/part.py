@@ -21,9 +21,9 @@ from malgwi.audit.listening import Heard, Unreadable
 from malgwi.audit.pace import Pace
 from malgwi.audit.ranking import KINDS, Ranking, Suspect
 from malgwi.audit.sound import Sound
-from malgwi.audit.speaker_labels import SpeakerLabels, speaker_labels
 from malgwi.audit.texts import oddities, spoken_characters
 from malgwi.audit.vocabulary import Vocabulary
+from malgwi.leakage.speaker_labels import SpeakerLabels, speaker_labels
 from malgwi.manifest import Facts
 from malgwi.utterance_table import UtteranceTable, number, signed
 

@@ -27,6 +27,7 @@ def main(
     *,
     out: Path = Path("audit"),
     max_leakage: float = 0.0,
+    max_unknown: float = 0.05,
     relations: tuple[Relation, ...] = RELATIONS,
     max_distance: float = 0.1,
     sound: bool = True,
@@ -41,7 +42,8 @@ def main(
 
     Several manifests are parts of one corpus, training first: each later one is compared with
     those before it. Writes audit.json and audit.html (which plays the suspicious utterances) and
-    prints a summary. Exits with 1 if a part leaks more than --max-leakage, with 2 on errors.
+    prints a summary. Exits with 1 if a part leaks more than --max-leakage or nobody can tell, with 2 on
+    errors.
 
     For example, each on one line:
 
@@ -57,6 +59,7 @@ def main(
         manifests: Each is a part, named by its file or as NAME=MANIFEST; training first.
         out: Folder for audit.json and audit.html.
         max_leakage: Share of a part's utterances that may leak by any one relation.
+        max_unknown: Share of them of which that may be unknown, as of those that name no speaker.
         relations: Which relations the bound is for; all are reported.
         max_distance: Scripts are nearly the same up to this share of the longer one; 0 compares
             exactly only.
@@ -78,6 +81,7 @@ def main(
         examples=examples,
         max_distance=max_distance,
         max_leakage=max_leakage,
+        max_unknown=max_unknown,
         relations=relations,
         speakers=estimate_speakers,
         pace_z=pace_z,
@@ -89,7 +93,7 @@ def main(
     console = Console(highlight=False)
     show(found, console)
     console.print(f"\nwritten to {page.parent}: {page.name}, audit.json", markup=False)
-    if found.excessive:
+    if found.excessive or found.unjudged:
         raise SystemExit(EXIT_LEAKAGE)
 
 

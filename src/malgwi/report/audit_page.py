@@ -111,8 +111,10 @@ def _leakage(found: Audit) -> str:
     over = {id(leak) for leak in found.excessive}
     named = [(leak, "") for leak in found.leaks] + [(leak, " (by voice)") for leak in estimated]
     bars = "".join(_leak(leak, id(leak) in over, added) for leak, added in named if leak.leaking)
-    none = _listed((leak, added) for leak, added in named if leak.judged and not leak.leaking)
-    unknown = _listed((leak, added) for leak, added in named if not leak.judged)
+    open_ = {id(leak) for leak in found.unjudged} | {id(k) for k, _ in named if not k.judged}
+    clean = [(leak, added) for leak, added in named if not leak.leaking]
+    none = _listed((leak, added) for leak, added in clean if id(leak) not in open_)
+    unknown = _listed((leak, added) for leak, added in clean if id(leak) in open_)
     near = (
         f"Near-duplicates differ in at most {found.config.max_distance:.0%} of their characters."
         if found.config.max_distance

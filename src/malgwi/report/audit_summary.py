@@ -83,25 +83,27 @@ def _suspicions(found: Audit) -> Table:
     for suspicion in found.suspicions:
         kind = KINDS[suspicion.kind]
         worst = suspicion.suspects[0] if suspicion.suspects else None
-        said = "" if worst is None else f"{worst.facts.id}: {worst.reason}"
+        said = "" if worst is None else f"{worst.reason}: {worst.facts.id}"
         title = f"[{_COLOURS[kind.weight]}]{kind.title}[/]"
         table.add_row(title, f"{suspicion.count:,}", escape(said))
     return table
 
 
 def _leaks(found: Audit) -> Table:
-    table = _table("leakage", *RELATIONS)
-    bound = found.config.max_leakage
+    table = _table("leakage", *(name.replace("_", " ") for name in RELATIONS))
+    bound, unjudged = found.config.max_leakage, found.unjudged
     pairs = list(dict.fromkeys((leak.first, leak.second) for leak in found.leaks))
     for first, second in pairs:
         of_pair = (leak for leak in found.leaks if (leak.first, leak.second) == (first, second))
         by_relation = {leak.relation: leak for leak in of_pair}
-        cells = (_share(by_relation[name], bound) for name in RELATIONS)
+        cells = (_share(by_relation[name], bound, unjudged) for name in RELATIONS)
         table.add_row(escape(f"{second} in {first}"), *cells)
     return table
 
 
-def _share(leak: Leak, bound: float) -> str:
-    if not leak.judged:
+def _share(leak: Leak, bound: float, unjudged: Sequence[Leak]) -> str:
+    if not leak.judged or (leak in unjudged and not leak.leaking):
         return "[yellow]unknown[/]"
-    return f"[bold red]{leak.share:.1%}[/]" if leak.share > bound else f"{leak.share:.1%}"
+    unknown = f" [yellow]({leak.unknown:,} unknown)[/]" if leak.unknown else ""
+    share = f"[bold red]{leak.share:.1%}[/]" if leak.share > bound else f"{leak.share:.1%}"
+    return f"{share}{unknown}"

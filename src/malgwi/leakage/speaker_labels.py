@@ -12,6 +12,8 @@ from typing import Any
 _FEWEST = 20
 #: Distinct labels over labelled utterances: real corpora have below 0.2, one label each has 1.
 _TOO_MANY = 0.5
+#: So few labels over so many utterances may be roles, which many people share.
+_FEW, _MANY = 3, 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,12 @@ class SpeakerLabels:
     alone: int
     same_as_id: int
 
+    @property
+    def numbered(self) -> bool:
+        """Whether the labels seem to number utterances: they then say nothing about people."""
+        many = max(self.same_as_id / 0.5, self.distinct / _TOO_MANY)
+        return self.labelled >= _FEWEST and many > self.labelled
+
     def doubts(self) -> tuple[str, ...]:
         """Why the labels should not be relied on, in words; empty where nothing speaks so.
 
@@ -45,13 +53,18 @@ class SpeakerLabels:
         if self.labelled >= _FEWEST:
             if self.same_as_id > self.labelled / 2:
                 found.append(f"the label of {self.same_as_id:,} utterances is their own id")
-            elif self.distinct > _TOO_MANY * self.labelled:
+            elif self.numbered:
                 found.append(
                     f"{self.distinct:,} speakers for {self.labelled:,} utterances: the label "
                     "seems to number utterances, not people"
                 )
             elif self.distinct == 1:
                 found.append(f"one speaker for all {self.labelled:,} utterances: is it one person?")
+            elif self.distinct <= _FEW and self.labelled >= _MANY:
+                found.append(
+                    f"{self.distinct} speakers for {self.labelled:,} utterances: are these people, "
+                    "or roles such as agent and customer?"
+                )
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
