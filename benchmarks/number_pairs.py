@@ -4,8 +4,9 @@
 
 The transcripts of EmotionTTS hold no figure: every number stands as it was read. What a writer
 would put for each was noted sentence by sentence, before the program was run on them, in
-``number_pairs.tsv``: the hash of a transcript, then ``offset+length figures`` for each number in it; a ``?`` marks those
-that are as well left in words (한 달, 두 사람). The transcripts themselves are not here. Measured:
+``number_pairs.tsv``: the hash of a transcript, then ``offset+length figures`` for each number in
+it; a ``?`` marks those that are as well left in words (한 달, 두 사람). The transcripts themselves
+are not here. Measured:
 
 - reading: a number is put in figures, the sentence read, and compared with the transcript;
 - writing: the sentence is written, and each number found as noted, or left in words; sentences

@@ -42,8 +42,8 @@ def main(
 
     Several manifests are parts of one corpus, training first: each later one is compared with
     those before it. Writes audit.json and audit.html (which plays the suspicious utterances) and
-    prints a summary. Exits with 1 if a part leaks more than --max-leakage or nobody can tell, with 2 on
-    errors.
+    prints a summary. Exits with 1 if a part leaks more than --max-leakage or nobody can tell, with
+    2 on errors.
 
     For example, each on one line:
 
