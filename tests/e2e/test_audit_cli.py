@@ -153,7 +153,7 @@ def test_the_record_has_the_documented_keys(clean: tuple[Path, Path], tmp_path: 
         "speaker_labels",
         "distributions",
     }
-    assert set(found["leakage"]) == {"max_leakage", "relations", "exceeded", "leaks"}
+    assert set(found["leakage"]) == {"max_leakage", "relations", "exceeded", "unknown", "leaks"}
 
 
 def test_leakage_beyond_the_bound_is_status_1(clean: tuple[Path, Path], tmp_path: Path) -> None:
@@ -298,10 +298,43 @@ def test_what_cannot_be_judged_is_not_called_clean(
     rows = [*plain(30, 1, "x"), ("15시 30분에 만나요", None, hiss(5))]
     train = corpus(tmp_path, "train", [(text, None, sound) for text, _, sound in rows])
     dev = corpus(tmp_path, "dev", [(text, None, sound) for text, _, sound in plain(30, 2, "y")])
-    assert run(train, dev, "--no-sound", "--out", tmp_path / "out", "--max-leakage", 0) == 0
+    assert run(train, dev, "--no-sound", "--out", tmp_path / "out", "--max-leakage", 0) == 1
     said = capsys.readouterr().out
     assert re.search(r"dev in train +unknown +0\.0%", said)
-    assert re.search(r"Digits +1 +train030", said)
+    assert re.search(r"Digits +1 +4 digits: train030", said)
+    assert "Leakage by speaker is unknown: dev in train: 30 of 30" in said.replace("\n", " ")
+    assert record(tmp_path / "out")["leakage"]["unknown"] == [["speaker", "train", "dev"]]
     page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
-    assert "Unknown, since none is named: speaker (dev in train)." in page
-    assert "by speaker" not in page
+    assert "Unknown, for want of labels: speaker (dev in train)." in page
+    others = ("--relations", "script", "near_script", "audio")
+    assert run(train, dev, "--no-sound", "--out", tmp_path / "out", *others) == 0
+
+
+def test_speakers_that_few_utterances_name_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = corpus(tmp_path, "train", plain(30, 1, "x"))
+    named = plain(30, 2, "y")
+    rows = [(text, who if n < 3 else None, sound) for n, (text, who, sound) in enumerate(named)]
+    dev = corpus(tmp_path, "dev", rows)
+    words = [train, dev, "--no-sound", "--out", tmp_path / "out"]
+    assert run(*words) == 1
+    assert "27 of 30 utterances cannot be compared" in capsys.readouterr().out.replace("\n", " ")
+    assert run(*words, "--max-unknown", 0.9) == 0
+    assert "0.0% (27 unknown)" in capsys.readouterr().out
+
+
+def test_utterance_numbers_posing_as_speakers_prove_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No label of dev stands in train, and that says nothing about people."""
+    parts = []
+    for seed, name in ((1, "train"), (2, "dev")):
+        rows = [
+            (text, f"{name}{n}", sound) for n, (text, _, sound) in enumerate(plain(30, seed, "x"))
+        ]
+        parts.append(corpus(tmp_path, name, rows))
+    assert run(*parts, "--no-sound", "--out", tmp_path / "out") == 1
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "the speakers of train seem to be numbers of utterances" in said
+    assert re.search(r"dev in train +unknown", said)

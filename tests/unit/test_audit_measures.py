@@ -210,6 +210,10 @@ class TestSpeakerLabels:
         (doubt,) = self.labels([7] * 50)
         assert doubt.startswith("one speaker for all 50")
 
+    def test_roles(self) -> None:
+        (doubt,) = self.labels([n % 2 for n in range(1, 2001)])
+        assert doubt.startswith("2 speakers for 2,000 utterances: are these people, or roles")
+
     def test_a_few_utterances_prove_nothing(self) -> None:
         assert self.labels([1, 2, 3]) == ()
 

@@ -124,7 +124,7 @@ def _leakage(found: Audit) -> str:
         '<section><h2>Leakage</h2><p class="note">Shares of the later part\'s utterances. '
         f"{near}</p>{bars}"
         f"{f'<p>Nothing leaks by {escape(none)}.</p>' if none else ''}"
-        f"{f'<p>Unknown, since none is named: {escape(unknown)}.</p>' if unknown else ''}"
+        f"{f'<p>Unknown, for want of labels: {escape(unknown)}.</p>' if unknown else ''}"
         "</section>"
     )
 
