@@ -211,7 +211,7 @@ class TestSpeakerLabels:
         assert doubt.startswith("one speaker for all 50")
 
     def test_roles(self) -> None:
-        (doubt,) = self.labels([n % 2 for n in range(1, 2001)])
+        (doubt,) = self.labels([1 + n % 2 for n in range(2000)])
         assert doubt.startswith("2 speakers for 2,000 utterances: are these people, or roles")
 
     def test_a_few_utterances_prove_nothing(self) -> None:
