@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,11 @@ def test_two_speakers_of_the_same_texts_are_divided_by_texts_too() -> None:
     assert_disjoint(result)
     assert len(result.parts["dev"]) == pytest.approx(20, rel=0.1)
     assert len(result.dropped) == 100  # each text loses one of its two readers, whatever is done
-    assert not result.warnings
+    assert result.warnings == [
+        "instead of dropping so many: --yield speaker drops nothing, and 100.0% of dev share a "
+        "speaker with train; --yield script drops nothing, and 100.0% of dev share a script with "
+        "train"
+    ]
 
 
 def test_everybody_reading_from_one_list_costs_about_what_it_must() -> None:
@@ -251,6 +256,41 @@ def test_what_cannot_be_split_is_refused() -> None:
         SplitConfig(how="random", yields="speaker")
 
 
+@pytest.mark.parametrize("yields", ["speaker", "script"])
+def test_the_cost_of_yielding_is_what_yielding_costs(yields: Any) -> None:
+    """Half of the texts are read by everybody: a lot would be dropped."""
+    cuts = corpus("x", 8, 20, shared_texts=14)
+    config = SplitConfig(dev=0.2, test=0.2)
+    (said,) = [w for w in split({"x": cuts}, config).warnings if w.startswith("instead of")]
+    result = split({"x": cuts}, replace(config, yields=yields))
+    sides = {
+        name: [
+            manifest.speaker(c) if yields == "speaker" else script(manifest.text(c)) for c in part
+        ]
+        for name, part in result.parts.items()
+    }
+    leaking = {
+        name: sum(side in set(sides["train"]) for side in sides[name]) / len(sides[name])
+        for name in ("dev", "test")
+    }
+    assert leaking["dev"] > 0
+    assert (
+        f"--yield {yields} drops nothing, and {leaking['dev']:.1%} of dev and "
+        f"{leaking['test']:.1%} of test share a {yields} with train"
+    ) in said
+
+
+def test_a_way_out_that_is_none_is_not_recommended() -> None:
+    """One text for all: it cannot be divided by texts; one speaker, and not by speakers either."""
+    same = [utterance(f"{s}", f"s{s}", "모두 같은 말") for s in range(10)]
+    with pytest.raises(DataError) as refused:
+        split({"x": same}, SplitConfig(dev=0.1))
+    assert "--yield speaker is impossible, too; --yield script drops nothing" in str(refused.value)
+    with pytest.raises(DataError) as refused:
+        split({"x": same}, SplitConfig(dev=0.1, yields="speaker"))
+    assert "--yield speaker" not in str(refused.value)
+
+
 def test_unknown_speakers_are_refused_or_taken_for_themselves() -> None:
     cuts = [utterance(f"u{i:02d}", None, f"글 {i}") for i in range(40)]
     with pytest.raises(DataError, match="utterance u00 has no speaker"):
@@ -277,7 +317,13 @@ def test_the_command_writes_parts_and_an_audit_of_them(
     path = written(tmp_path / "in", cuts)
     main(["split", str(path), str(tmp_path / "out"), "--dev", "0.1", "--test", "0.1"])
     said = capsys.readouterr().out
-    assert "holds 100.0% of the utterances, so some were dropped; --yield speaker or" in said
+    assert "holds 100.0% of the utterances, so 4 (1.0%) were dropped; --yield speaker or" in said
+    page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
+    assert "Nothing leaks by" in page
+    audited = json.loads((tmp_path / "out" / "audit.json").read_text(encoding="utf-8"))
+    assert {name: part["utterances"] for name, part in audited["parts"].items()} == {
+        "train": 320, "dev": 38, "test": 38,
+    }  # fmt: skip
     report = json.loads((tmp_path / "out" / "split.json").read_text())
     assert report["leaks"] is False
     assert report["components"] == {"count": 1, "largest_share": 1.0}
@@ -295,6 +341,20 @@ def test_the_command_writes_parts_and_an_audit_of_them(
         for cut in manifest.stream(tmp_path / "out" / f"{name}.jsonl")
     ]
     assert sorted(again, key=lambda c: c.id) == sorted(cuts, key=lambda c: c.id)
+
+
+def test_numbers_of_utterances_are_no_speakers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cuts = [utterance(f"u{n:02d}", f"s{n}", f"글 {n}") for n in range(60)]
+    path = written(tmp_path / "in", cuts)
+    main(["split", str(path), str(tmp_path / "out"), "--dev", "0.1", "--test", "0.1"])
+    said = capsys.readouterr().out
+    assert "48 speakers for 48 utterances: the label seems to number utterances" in said
+    assert "so that people may stand in several parts" in said
+    main(["split", str(path), str(tmp_path / "out"), "--dev", "0.1"])
+    assert f"removed {tmp_path / 'out' / 'test.jsonl'}" in capsys.readouterr().out
+    assert not (tmp_path / "out" / "test.jsonl").exists()
 
 
 def test_what_yields_is_counted_in_the_audit(

@@ -1,6 +1,7 @@
 """``malgwi split``: manifests → training, development and test parts that do not leak."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -11,11 +12,16 @@ import tyro
 from tyro.conf import Positional
 
 from malgwi import manifest
+from malgwi.audit import AuditConfig, Part, audit
 from malgwi.errors import ConfigError, DataError
 from malgwi.leakage import Leak, leakage
+from malgwi.leakage.speaker_labels import SpeakerLabels, speaker_labels
 from malgwi.manifest import Facts
 from malgwi.split import DROPPED, How, Plan, SplitConfig, plan
 from malgwi.split.linkage import Gathering
+
+#: A split of more utterances is not audited on the way: that takes 10 s for each 100,000.
+AUDITED = 200_000
 
 
 def main(
@@ -37,7 +43,7 @@ def main(
     that parts cannot be made without loss, a search drops few utterances; with --yield it drops
     none, and few leak by one relation. Writes train.jsonl, dev.jsonl, test.jsonl if asked for,
     dropped.jsonl, and split.json with settings, sizes and what the parts share, as counted in the
-    files written.
+    files written; up to 200,000 utterances also audit.json and audit.html of them.
 
     For example, each on one line:
 
@@ -80,7 +86,10 @@ def main(
     write_parts(manifests, found, out_dir)
     if not test and (out_dir / "split.json").is_file():
         # A test part of an earlier split here would share speakers with the new training part.
-        (out_dir / "test.jsonl").unlink(missing_ok=True)
+        earlier = out_dir / "test.jsonl"
+        if earlier.is_file():
+            earlier.unlink()
+            print(f"removed {earlier}: of an earlier split, which this one would leak into")
     sizes = {name: Size() for name in (*found.names, "dropped")}
     parts = {
         name: size.count(manifest.facts(out_dir / f"{name}.jsonl")) for name, size in sizes.items()
@@ -94,7 +103,27 @@ def main(
     }
     with manifest.atomic_text(out_dir / "split.json") as file:
         json.dump(report, file, ensure_ascii=False, indent=2)
-    print("\n".join([*_lines(report, leaks), f"written to {out_dir}"]))
+    print("\n".join(_lines(report, leaks)))
+    written = [Part(name, out_dir / f"{name}.jsonl") for name in found.names]
+    audited = sum(sizes[name].utterances for name in found.names) <= AUDITED
+    if audited:
+        _audit(written, max_distance, out_dir)
+    print(f"written to {out_dir}; {_heard(written, out_dir if audited else None)}")
+
+
+def _audit(parts: Sequence[Part], max_distance: float, out_dir: Path) -> None:
+    """Write audit.html and audit.json of what the manifests say."""
+    from malgwi.report.audit_page import write_audit  # its package loads torch
+
+    write_audit(audit(parts, AuditConfig(sound=False, max_distance=max_distance)), out_dir)
+
+
+def _heard(parts: Sequence[Part], page_in: Path | None) -> str:
+    """How to learn more of the parts, in words."""
+    command = f"malgwi audit {' '.join(str(part.path) for part in parts)}"
+    if page_in is None:
+        return f"what is in them:  {command}"
+    return f"{page_in / 'audit.html'} shows them; the audio, too:  {command}"
 
 
 def _refuse_own_outputs(manifests: Sequence[Path], out_dir: Path) -> None:
@@ -145,7 +174,13 @@ class Size:
 
     utterances: int = 0
     duration_s: float = 0.0
-    speakers: set[str] = field(default_factory=set)
+    speakers: Counter[str] = field(default_factory=Counter)
+    same_as_id: int = 0
+
+    @property
+    def labels(self) -> SpeakerLabels:
+        """The speaker labels, judged."""
+        return speaker_labels(self.speakers.values(), self.utterances, self.same_as_id)
 
     def count(self, utterances: Iterable[Facts]) -> Iterator[Facts]:
         """The utterances, counted as they pass."""
@@ -153,7 +188,8 @@ class Size:
             self.utterances += 1
             self.duration_s += utterance.duration_s
             if utterance.speaker is not None:
-                self.speakers.add(utterance.speaker)
+                self.speakers[utterance.speaker] += 1
+                self.same_as_id += utterance.speaker == utterance.id
             yield utterance
 
 
@@ -179,8 +215,19 @@ def describe(
         "imbalance": found.imbalance,
         "overlaps": _overlaps(leaks),
         "leakage": [leak.to_dict() for leak in leaks],
-        "warnings": found.warnings,
+        "warnings": [*found.warnings, *_doubts(sizes["train"].labels)],
     }
+
+
+def _doubts(labels: SpeakerLabels) -> list[str]:
+    """Why parts that are disjoint in such labels may share people all the same."""
+    beyond = (
+        ", so that people may stand in several parts: `malgwi audit --estimate-speakers` listens "
+        "for them"
+        if labels.numbered
+        else ""
+    )
+    return [f"train: {doubt}{beyond}" for doubt in labels.doubts()]
 
 
 def _overlaps(leaks: Sequence[Leak]) -> list[dict[str, Any]]:
@@ -220,10 +267,13 @@ def _notes(report: dict[str, Any]) -> list[str]:
     settings, notes = report["settings"], []
     if settings["how"] == "random":
         notes.append("RANDOM: this split leaks; a score on it says little about other speakers")
-    if report["parts"]["dropped"]["utterances"]:
+    dropped = report["parts"]["dropped"]["utterances"]
+    if dropped:
+        share = dropped / sum(part["utterances"] for part in report["parts"].values())
         notes.append(
             f"note: the largest of {report['components']['count']:,} components of speakers and "
-            f"scripts holds {report['components']['largest_share']:.1%} of the utterances, so some "
-            "were dropped; --yield speaker or --yield script keeps all, and says what then leaks"
+            f"scripts holds {report['components']['largest_share']:.1%} of the utterances, so "
+            f"{dropped:,} ({share:.1%}) were dropped; --yield speaker or --yield script keeps all, "
+            "and says what then leaks"
         )
     return notes + [f"note: {warning}" for warning in report["warnings"]]

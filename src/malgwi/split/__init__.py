@@ -14,7 +14,7 @@ dropped could be put back into any part without its speaker or script then stand
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
 
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from malgwi import manifest
 from malgwi.errors import ConfigError, DataError
+from malgwi.split.alternatives import MANY, RELATIONS, Relation, alternatives
 from malgwi.split.components import Ids
 from malgwi.split.division import TOLERANCE, Cut, Goal, Problem, Whole, Yielding
 from malgwi.split.holdout import HeldOut, hold_out
@@ -154,10 +155,36 @@ def plan(linked: Linked, config: SplitConfig) -> Plan:
     if linked.unnamed and config.unknown_speakers == "error" and _minds_speakers(config):
         raise DataError(
             f"utterance {linked.unnamed} has no speaker, so no split can be known to be disjoint: "
-            "name the speakers, or, if each such utterance has its own, --unknown-speakers own"
+            "name the speakers; or keep scripts apart alone (--how script); or, if each such "
+            "utterance has a speaker of its own, --unknown-speakers own"
         )
-    rows, shares = linked.rows, {"dev": config.dev, "test": config.test}
+    shares = {"dev": config.dev, "test": config.test}
     names = ("train", *(name for name, share in shares.items() if share > 0))
+    part = _divided(linked, names, shares, config)
+    for number, name in enumerate(names):
+        if not (part == number).any():
+            raise DataError(_empty_part(name, linked, _ways_out(linked, names, shares, config)))
+    component_sizes = np.bincount(linked.rows.components())
+    in_order = np.empty_like(part)
+    in_order[linked.place] = part
+    warnings = _warnings(linked, names, part, shares, config)
+    if (part == DROPPED).mean() > MANY:
+        warnings.append(f"instead of dropping so many: {_ways_out(linked, names, shares, config)}")
+    return Plan(
+        names=names,
+        part=in_order,
+        components=int((component_sizes > 0).sum()),
+        largest_component=float(component_sizes.max() / len(part)),
+        imbalance=_imbalance(linked, names, part, config.stratify),
+        warnings=warnings,
+    )
+
+
+def _divided(
+    linked: Linked, names: Sequence[str], shares: Mapping[str, float], config: SplitConfig
+) -> NDArray[np.int8]:
+    """[N] the number of each row's part, or `DROPPED`; a part may be empty."""
+    rows = linked.rows
     part = np.zeros(len(linked.place), np.int8)
     left = np.arange(len(part))
     for number in range(len(names) - 1, 0, -1):  # test is chosen first
@@ -168,20 +195,22 @@ def plan(linked: Linked, config: SplitConfig) -> Plan:
         left = left[found.rest]
     if config.how == "disjoint" and config.yields == "none":
         _put_back(rows, part)
-    for number, name in enumerate(names):
-        if not (part == number).any():
-            raise DataError(_empty_part(name, linked))
-    component_sizes = np.bincount(rows.components())
-    in_order = np.empty_like(part)
-    in_order[linked.place] = part
-    return Plan(
-        names=names,
-        part=in_order,
-        components=int((component_sizes > 0).sum()),
-        largest_component=float(component_sizes.max() / len(part)),
-        imbalance=_imbalance(linked, names, part, config.stratify),
-        warnings=_warnings(linked, names, part, shares, config),
-    )
+    return part
+
+
+def _ways_out(
+    linked: Linked, names: Sequence[str], shares: Mapping[str, float], config: SplitConfig
+) -> str:
+    """What it would cost to let a relation yield that does not do so yet; empty if none can."""
+
+    def divide(relation: Relation) -> NDArray[np.int8] | None:
+        part = _divided(linked, names, shares, replace(config, yields=relation))
+        return part if all((part == number).any() for number in range(len(names))) else None
+
+    relations = [name for name in RELATIONS if name != config.yields]
+    if linked.unnamed and config.unknown_speakers == "error":
+        relations.remove("script")  # that keeps speakers apart, who are not known
+    return alternatives(linked, names, relations, divide) if config.how == "disjoint" else ""
 
 
 def _minds_speakers(config: SplitConfig) -> bool:
@@ -293,9 +322,9 @@ def _count(numbers: Ids) -> str:
     return f"{len(np.unique(numbers)):,}"
 
 
-def _empty_part(part: str, linked: Linked) -> str:
+def _empty_part(part: str, linked: Linked, ways_out: str) -> str:
     speakers, scripts = _count(linked.rows.speaker), _count(linked.rows.script)
     return (
         f"the {part} part would be empty: {speakers} speakers and {scripts} scripts cannot be "
-        "divided so; give more of both, other shares, or let one relation yield (--yield)"
+        f"divided so; {f'{ways_out}; or ' if ways_out else ''}give more of both, or other shares"
     )
