@@ -143,6 +143,37 @@ def test_a_channel_that_the_manifest_names_goes_before_its_number(files, capsys)
     assert units_by_kind(run(capsys, *args)) == {"utterance": 12, "channel": 2}
 
 
+def test_a_report_names_kinds_of_error_and_where_they_are(files, tmp_path, capsys):
+    said = ["콘텐츠가 좋아요", "내가 갈게", "밥을 먹어요", "학교에 간다"]
+    heard = ["컨텐츠가 좋아요", "네가 갈게", "밥을 머거요", "학교 간다"]
+    lines = [{"id": str(i), "text": t, "speaker": f"s{i % 2}"} for i, t in enumerate(said)]
+    manifest = files("cuts.jsonl", *(json.dumps(cut(line)) for line in lines))
+    ref = files("r.tsv", *(f"{i}\t{text}" for i, text in enumerate(said)))
+    hyp = files("h.tsv", *(f"{i}\t{text}" for i, text in enumerate(heard)))
+    args = ("--ref", ref, "--hyp", hyp, "--report", tmp_path / "out")
+    assert str(tmp_path / "out" / "report.html") in run(capsys, *args, "--manifest", manifest)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "컨텐츠" in page
+    record = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    plain = json.loads(run(capsys, "--ref", ref, "--hyp", hyp, "--json"))
+    assert record["scores"]["cer_nospace"] == plain["cer_nospace"]
+    counted = {name: kind["count"] for name, kind in record["error_kinds"]["kinds"].items()}
+    found = {name for name, count in counted.items() if count}
+    assert {"loanword", "liaison", "particle"} <= found, found
+    assert [group["label"] for group in record["breakdown"]["speaker"]] == ["s0", "s1"]
+    assert record["breakdown"]["duration"]
+    run(capsys, *args, "--json")
+    alone = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert not any(alone["breakdown"].values())
+
+
+def test_a_match_without_countings_is_refused(files, capsys):
+    ref = files("r.tsv", "a\t네")
+    with pytest.raises(SystemExit):
+        run(capsys, "--ref", ref, "--hyp", ref, "--match", "0.1", "--countings", "no")
+    assert "--countings no asks for none" in capsys.readouterr().err
+
+
 def test_a_manifest_of_other_utterances_is_refused(files, capsys):
     manifest = files("cuts.jsonl", json.dumps(cut({"id": "x", "text": "네", "speaker": "s"})))
     ref = files("r.tsv", "a\t네", "b\t아니요")

@@ -41,6 +41,7 @@ def main(
     by: tuple[str, ...] | None = None,
     countings: Literal["auto", "yes", "no"] = "auto",
     match: float | None = None,
+    report: Path | None = None,
     method: Method = "bootstrap_t",
     resamples: int = 2000,
     seed: int = 0,
@@ -66,6 +67,8 @@ def main(
 
         malgwi score --ref truth.tsv --hyp system.tsv --match 0.0733
 
+        malgwi score --ref truth.tsv --hyp system.tsv --manifest test.jsonl --report mistakes
+
     Args:
         ref: What was said.
         hyp: What was recognised.
@@ -80,10 +83,14 @@ def main(
         countings: Also count as others do; "auto" does unless there are more than 100,000
             utterances.
         match: A published rate, such as 0.0733: say which counting comes nearest.
+        report: Folder for report.html and report.json: kinds of error, letters taken for others,
+            every utterance; by speaker, duration and channel where --manifest says them.
         method: Of the intervals; "percentile" is the customary one, too narrow with few speakers.
         resamples: Test sets drawn for the 95 % intervals.
         seed: Of those draws.
     """
+    if match is not None and countings == "no":
+        raise ConfigError("--match compares countings, and --countings no asks for none: leave one")
     if match is not None and not 0.0 <= match <= 1.0:
         raise ConfigError(f"--match {match:g}: give a rate between 0 and 1, such as 0.0733")
     references = read_texts(ref)
@@ -97,6 +104,18 @@ def main(
     groups = clusters(references, ref=ref, manifest=manifest, speakers=speakers, by=by)
     scored = tally(references, hypotheses, normalizer_of(normalize), figures=as_others)
     intervals = {name: widest(scored.units(name), groups, config) for name in SPACE_POLICY}
+    if report is not None:
+        from malgwi.cli import score_report  # its page's package loads torch
+
+        files = score_report.write(
+            report,
+            {name: (text, hypotheses[name]) for name, text in references.items()},
+            counting=normalizer_of(normalize),
+            intervals=intervals,
+            facts={"hypotheses": str(hyp), "references": str(ref)},
+            known=manifest,
+            speakers={} if speakers is None else read_texts(speakers, references),
+        )
     if json:
         record = score_json(scored, intervals, match)
         print(json_format.dumps(record, ensure_ascii=False, indent=2, allow_nan=False))
@@ -110,6 +129,8 @@ def main(
         lines = score_tables.conventions(scored.figures)
         lines += [] if match is None else score_tables.matches(scored.figures, match)
         _print(console, lines)
+    if report is not None:
+        _print(console, [f"\nreport: {files.html}"])
 
 
 def _print(console: Console, lines: Sequence[str]) -> None:

@@ -65,7 +65,7 @@ def breakdown(report: Report) -> dict[str, list[Group]]:
 
 
 def by_duration(report: Report) -> list[Group]:
-    """Each span of durations that occurs."""
+    """Each span of durations that occurs; empty where durations are unknown."""
     return _spans(report, _DURATIONS_S, lambda utterance: utterance.duration_s, " s")
 
 
@@ -88,8 +88,9 @@ def _spans(
     report: Report, bounds: Sequence[float], value: Callable[[Utterance], float], unit: str = ""
 ) -> list[Group]:
     groups = []
+    timed = [u for u in report.utterances if u.duration_s > 0]
     for low, high in pairwise(bounds):
-        inside = [u for u in report.utterances if low <= value(u) < high]
+        inside = [u for u in timed if low <= value(u) < high]
         if inside:
             until = " and more" if high == _INFINITE else f" – {high:g}"
             label = f"{low:g}{unit}{until}" if high == _INFINITE else f"{low:g}{until}{unit}"

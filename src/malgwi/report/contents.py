@@ -25,7 +25,7 @@ class Utterance:
 
     Attributes:
         id: As in the scores.
-        duration_s: Of the recording.
+        duration_s: Of the recording; 0 where unknown.
         reference: As it was counted.
         hypothesis: Likewise.
         speaker: None where unknown.

@@ -1,0 +1,83 @@
+"""The page of ``malgwi score --report``: what kind of mistakes any recogniser made, and where."""
+
+import datetime
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from malgwi import __version__, manifest
+from malgwi.metrics.confidence import Interval
+from malgwi.metrics.error_rate import countable, score
+from malgwi.report import ReportFiles, write_report
+from malgwi.report.contents import Report, Utterance
+from malgwi.text.normalize import NormalizerConfig
+
+
+def write(
+    folder: Path,
+    texts: Mapping[str, tuple[str, str]],
+    *,
+    counting: NormalizerConfig | None,
+    intervals: Mapping[str, Interval],
+    facts: Mapping[str, str],
+    known: Path | None,
+    speakers: Mapping[str, str],
+) -> ReportFiles:
+    """Write report.html and report.json into ``folder``.
+
+    Args:
+        folder: Where.
+        texts: id → what was said and what was recognised.
+        counting: The normaliser both pass through; None for none.
+        intervals: metric → interval.
+        facts: What stands below the title.
+        known: A manifest that says duration, speaker, channel and file of the utterances.
+        speakers: id → speaker, if another file says so.
+    """
+    scores = score(
+        {name: said for name, (said, _) in texts.items()},
+        {name: heard for name, (_, heard) in texts.items()},
+        counting,
+    )
+    shown = _of_manifest(known, texts)
+    report = Report(
+        title=facts["hypotheses"],
+        scores=scores,
+        intervals=intervals,
+        utterances=[
+            Utterance(
+                **{"id": name, "duration_s": 0.0, **shown.get(name, {})}
+                | ({"speaker": speakers[name]} if name in speakers else {}),
+                reference=countable(said, counting),
+                hypothesis=countable(heard, counting),
+            )
+            for name, (said, heard) in texts.items()
+        ],
+        facts={
+            **facts,
+            "score": scores.passport.fingerprint,
+            "malgwi": __version__,
+            "date": datetime.date.today().isoformat(),
+        },
+    )
+    return write_report(report, folder)
+
+
+def _of_manifest(path: Path | None, wanted: Mapping[str, object]) -> dict[str, dict[str, Any]]:
+    """Duration, speaker, channel and audio of the utterances; files that hold several stay mute."""
+    if path is None:
+        return {}
+    found = [facts for facts in manifest.facts(path) if facts.id in wanted]
+    held = Counter(facts.path for facts in found)
+    return {
+        facts.id: {
+            "duration_s": facts.duration_s,
+            "speaker": facts.speaker,
+            "channel": facts.custom.get("channel"),
+            "audio": Path(facts.path)
+            if held[facts.path] == 1 and facts.start_s == 0 and Path(facts.path).is_file()
+            else None,
+        }
+        for facts in found
+    }
