@@ -78,9 +78,9 @@ def facts(path: str | Path) -> Iterator[Facts]:
     folder = str(path.absolute().parent)
     for number, line in _lines(path):
         try:
-            yield _facts(json.loads(line), folder)
+            yield _facts(_cut_object(line), folder)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            raise DataError(f"{path}, line {number}: not a Lhotse cut: {error!r}") from error
+            raise DataError(f"{path}, line {number}: not a Lhotse cut: {_why(error)}") from error
 
 
 def cut_facts(cut: MonoCut) -> Facts:
@@ -120,7 +120,7 @@ def rebased_lines(path: str | Path, folder: str | Path) -> Iterator[str]:
                 if source["type"] == "file":
                     source["source"] = _portable(os.path.join(old, source["source"]), new)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"{path}, line {number}: not a Lhotse cut: {error!r}") from error
+            raise DataError(f"{path}, line {number}: not a Lhotse cut: {_why(error)}") from error
         yield json.dumps(values, ensure_ascii=False) + "\n"
 
 
@@ -204,13 +204,13 @@ def stream(path: str | Path) -> Iterator[MonoCut]:
     folder = path.absolute().parent
     for number, line in _lines(path):
         try:
-            values = json.loads(line)
+            values = _cut_object(line)
             kind = values.get("type", "MonoCut")
             if kind != "MonoCut":
                 raise DataError(f"{path}, line {number}: a {kind}, where a MonoCut is wanted")
             cut = MonoCut.from_dict(values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"{path}, line {number}: not a Lhotse cut: {error}") from error
+            raise DataError(f"{path}, line {number}: not a Lhotse cut: {_why(error)}") from error
         yield _map_paths(cut, lambda source: os.path.normpath(folder / source))
 
 
@@ -293,6 +293,26 @@ def validate(cuts: Iterable[MonoCut], *, check_files: bool = False) -> list[Prob
         seen.add(cut.id)
         problems += [Problem(cut.id, problem) for problem in found]
     return problems
+
+
+def _cut_object(line: str) -> dict[str, Any]:
+    """The JSON object of a line; every cut has these four keys."""
+    values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError("not a JSON object")
+    for key in ("id", "start", "duration", "channel"):
+        if key not in values and values.get("type", "MonoCut") == "MonoCut":
+            raise KeyError(key)
+    return values
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a line, without Python's words for it."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON at character {error.pos + 1}"
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is missing"
+    return str(error)
 
 
 def _facts(values: Mapping[str, Any], folder: str) -> Facts:

@@ -269,3 +269,12 @@ def test_looking_up() -> None:
     assert seconds("1:02:03.5") == 3_723.5
     with pytest.raises(ValueError, match="could not convert"):
         seconds("soon")
+
+
+def test_a_call_without_utterances_is_a_bad_row(tmp_path: Path) -> None:
+    root = telephone(tmp_path)
+    first = sorted(root.rglob("*.json"))[0]
+    label(first.with_name("Z.json"), {"dataSet": {"dialogs": []}})
+    good, bad = opened(AIHub().rows(root))
+    assert len(good) == 2 * len(TURNS)
+    assert [row.detail for row in bad] == ["Z.json: its list of utterances is empty"]

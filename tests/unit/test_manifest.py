@@ -127,8 +127,9 @@ def test_reading_streams(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("[1, 2]", "line 1: not a Lhotse cut"),
-        ('{"id": "a"}', "line 1: not a Lhotse cut"),
+        ("[1, 2]", "line 1: not a Lhotse cut: not a JSON object"),
+        ('{"id": "a"', "line 1: not a Lhotse cut: not JSON at character 1"),
+        ('{"id": "a"}', "line 1: not a Lhotse cut: 'start' is missing"),
         ('{"type": "MixedCut", "id": "a"}', "line 1: a MixedCut, where a MonoCut is wanted"),
         ("", "holds no utterances"),
     ],

@@ -176,6 +176,8 @@ class AIHub:
         except (json.JSONDecodeError, KeyError, DataError) as error:
             yield _bad(label.stem, label, f"{label.name}: {_said(error)}")
             return
+        if entries == []:
+            yield _bad(label.stem, label, f"{label.name}: its list of utterances is empty")
         for number, utterance in enumerate(entries if isinstance(entries, list) else [entries], 1):
             entry = _Entry(document=document, utterance=utterance, label=label)
             try:
