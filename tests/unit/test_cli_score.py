@@ -167,6 +167,14 @@ def test_a_report_names_kinds_of_error_and_where_they_are(files, tmp_path, capsy
     assert not any(alone["breakdown"].values())
 
 
+def test_a_report_into_a_file_is_refused(files, capsys):
+    ref = files("r.tsv", "a\t네")
+    for place in (ref, ref / "x"):
+        with pytest.raises(SystemExit):
+            run(capsys, "--ref", ref, "--hyp", ref, "--report", place)
+        assert "a file stands there" in capsys.readouterr().err
+
+
 def test_a_match_without_countings_is_refused(files, capsys):
     ref = files("r.tsv", "a\t네")
     with pytest.raises(SystemExit):

@@ -93,6 +93,8 @@ def main(
         raise ConfigError("--match compares countings, and --countings no asks for none: leave one")
     if match is not None and not 0.0 <= match <= 1.0:
         raise ConfigError(f"--match {match:g}: give a rate between 0 and 1, such as 0.0733")
+    if report is not None and any(p.exists() and not p.is_dir() for p in (report, *report.parents)):
+        raise ConfigError(f"--report {report}: a file stands there, or where a folder should")
     references = read_texts(ref)
     hypotheses = read_texts(hyp, references)
     if not references:

@@ -1,7 +1,6 @@
 """The page of ``malgwi score --report``: what kind of mistakes any recogniser made, and where."""
 
 import datetime
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,19 +64,26 @@ def write(
 
 
 def _of_manifest(path: Path | None, wanted: Mapping[str, object]) -> dict[str, dict[str, Any]]:
-    """Duration, speaker, channel and audio of the utterances; files that hold several stay mute."""
+    """Duration, speaker, channel and audio of the utterances; parts of files stay mute."""
     if path is None:
         return {}
     found = [facts for facts in manifest.facts(path) if facts.id in wanted]
-    held = Counter(facts.path for facts in found)
     return {
         facts.id: {
             "duration_s": facts.duration_s,
             "speaker": facts.speaker,
             "channel": facts.custom.get("channel"),
             "audio": Path(facts.path)
-            if held[facts.path] == 1 and facts.start_s == 0 and Path(facts.path).is_file()
+            if _is_whole_file(facts) and Path(facts.path).is_file()
             else None,
         }
         for facts in found
     }
+
+
+def _is_whole_file(facts: manifest.Facts) -> bool:
+    """Whether the file holds this utterance and nothing else: a stretch or a side would mislead."""
+    recording = facts.line.get("recording") or {}
+    channels = [one for source in recording.get("sources", ()) for one in source["channels"]]
+    rest_s = recording.get("duration", 0.0) - facts.duration_s
+    return facts.start_s == 0 and abs(rest_s) < 0.01 and len(channels) == 1
