@@ -35,6 +35,9 @@ class RandomTrigram:
         after = np.stack([before[:, 1], tokens], axis=1)
         return np.where(tokens[:, None] < 0, before, after)
 
+    def contexts(self, state: Ints) -> NDArray[np.uint64]:
+        return (state[:, 0] * (self.vocabulary_size + 1) + state[:, 1]).astype(np.uint64)
+
 
 def score_of(model: LanguageModel, tokens: Sequence[int], end_id: int) -> float:
     """What the model adds to a finished string, one token after the other."""
@@ -46,7 +49,9 @@ def score_of(model: LanguageModel, tokens: Sequence[int], end_id: int) -> float:
 
 
 def check_language_model(model: LanguageModel, tokens: Sequence[int]) -> None:
-    """Rows are independent, a negative token copies its row, and states are left alone."""
+    """Rows are independent, a negative token copies its row, states are left alone, and rows of
+    one context are scored alike for good.
+    """
     start, alone = model.start(3), model.start(1)
     state, first = start, model.score(start)
     assert first.shape == (3, model.vocabulary_size)
@@ -60,3 +65,34 @@ def check_language_model(model: LanguageModel, tokens: Sequence[int]) -> None:
         swapped = model.advance(state, np.array([1, 0]), np.array([-1, -1]))
         np.testing.assert_allclose(model.score(swapped), scores[[1, 0]], 1.3e-6, 1e-5)
         np.testing.assert_array_equal(model.score(start), first)
+    numbers = model.contexts(state)
+    if numbers is not None:
+        assert numbers.shape == (3,)
+        assert numbers.dtype == np.uint64
+        assert numbers[0] == numbers[2]
+    check_contexts(model, tokens)
+
+
+def check_contexts(model: LanguageModel, tokens: Sequence[int]) -> int:
+    """Texts of one context number are scored alike, now and after each token: how many pairs."""
+    texts = [tuple(tokens[a:b]) for a in range(len(tokens)) for b in range(a, len(tokens) + 1)]
+    state = model.start(len(texts))
+    for at in range(len(tokens)):
+        grown = np.array([text[at] if at < len(text) else -1 for text in texts])
+        state = model.advance(state, np.arange(len(texts)), grown)
+    numbers = model.contexts(state)
+    if numbers is None:
+        return 0
+    pairs = [
+        (a, b)
+        for a in range(len(texts))
+        for b in range(a)
+        if numbers[a] == numbers[b] and texts[a] != texts[b]
+    ]
+    for token in (None, *tokens):
+        if token is not None:
+            state = model.advance(state, np.arange(len(texts)), np.full(len(texts), token))
+        scores = model.score(state)
+        for a, b in pairs:
+            np.testing.assert_array_equal(scores[a], scores[b])
+    return len(pairs)

@@ -132,6 +132,12 @@ class LanguageModel(Protocol):
         some hypotheses grow at a frame and others do not.
         """
 
+    def contexts(self, state: Any) -> NDArray[np.uint64] | None:
+        """[N] numbers: rows of one number are scored alike whatever follows.
+
+        None if every text is remembered whole, as by a recurrent network.
+        """
+
 
 @runtime_checkable
 class BonusModel(LanguageModel, Protocol):

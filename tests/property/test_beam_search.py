@@ -275,6 +275,7 @@ class AtMost:
     def __init__(self, model: RandomTrigram, ceiling: float) -> None:
         self.vocabulary_size, self.ceiling = model.vocabulary_size, ceiling
         self.start, self.score, self.advance = model.start, model.score, model.advance
+        self.contexts = model.contexts
 
 
 def test_a_language_model_that_adds_nothing_changes_no_bit() -> None:

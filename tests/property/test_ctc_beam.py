@@ -21,6 +21,11 @@ TOKENS = (3, 4, 5)
 VOCABULARY_SIZE = 6
 EXACT = CtcBeamConfig(beams=400, nbest=400, shortlist=None, min_log_prob=None, skip_blank=None)
 
+
+def narrow(beams: int) -> CtcBeamConfig:
+    return replace(EXACT, beams=beams, nbest=1)
+
+
 seeds = st.integers(0, 2**31)
 
 
@@ -56,6 +61,53 @@ def all_strings(log_probs: Tensor) -> dict[tuple[int, ...], float]:
         chance = float(log_probs[range(len(path)), list(path)].double().sum().exp())
         table[string] = table.get(string, 0.0) + chance
     return table
+
+
+class RemembersAll(RandomTrigram):
+    """The same scores, and no word about when two texts are one to it."""
+
+    def contexts(self, state: object) -> None:  # type: ignore[override]
+        return None
+
+
+def best_scores(log_probs: Tensor, beams: int, model: LanguageModel) -> list[float]:
+    """What the strings found are worth, exactly."""
+    found = search(log_probs, [log_probs.size(1)] * len(log_probs), narrow(beams), model)
+    strings = [nbest[0].tokens for nbest in found]
+    sums = [
+        -float(
+            torch.nn.functional.ctc_loss(
+                row[:, None].double(),
+                torch.tensor([string], dtype=torch.long).reshape(1, -1),
+                torch.tensor([len(row)]),
+                torch.tensor([len(string)]),
+                blank=BLANK,
+                reduction="sum",
+            )
+        )
+        for row, string in zip(log_probs, strings, strict=True)
+    ]
+    return [s + score_of(model, t, END) for s, t in zip(sums, strings, strict=True)]
+
+
+def test_a_narrow_beam_finds_more_by_keeping_one_of_what_is_the_same_from_here_on() -> None:
+    """Scores as a trained model gives them: peaks, blanks between, and doubt about which peak."""
+    random, letters = np.random.default_rng(7), 12
+    written = random.integers(3, 3 + letters, (60, 12))
+    path = np.stack([written, written, np.zeros_like(written)], 2).reshape(60, 36)
+    logits = 3 * random.normal(size=(*path.shape, 3 + letters))
+    np.put_along_axis(
+        logits, path[..., None], 9 + np.take_along_axis(logits, path[..., None], 2), 2
+    )
+    log_probs = torch.from_numpy(logits).log_softmax(-1)
+    for beams in (4, 8, 16):
+        kept, apart = (
+            np.array(best_scores(log_probs, beams, kind(seed=3, vocabulary_size=3 + letters)))
+            for kind in (RandomTrigram, RemembersAll)
+        )
+        better, worse = (kept > apart + 1e-6).sum(), (kept < apart - 1e-6).sum()
+        assert better > 4 * worse, (beams, better, worse)
+        assert (kept - apart).mean() > 0.1
 
 
 @settings(max_examples=25, deadline=None)

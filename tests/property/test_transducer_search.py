@@ -41,6 +41,9 @@ class Bigrams:
     ) -> NDArray[np.int64]:
         return np.where(tokens >= 0, tokens, state[rows])
 
+    def contexts(self, state: NDArray[np.int64]) -> NDArray[np.uint64]:
+        return state.astype(np.uint64)
+
     def of(self, string: tuple[int, ...]) -> float:
         pairs = zip((START, *string), (*string, END), strict=True)
         return sum(float(self.table[pair]) for pair in pairs)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_language_model import check_language_model
+from toy_language_model import check_contexts, check_language_model
 
 from malgwi.errors import CheckpointError, ConfigError, DataError
 from malgwi.lm.arpa import read_arpa, write_arpa
@@ -94,7 +94,9 @@ def test_rows_are_chosen_and_states_are_never_changed() -> None:
 
 def test_a_frame_by_frame_search_can_hold_a_row() -> None:
     model, tokenizer = model_of("syllable")
-    check_language_model(model.bind(tokenizer), tokenizer.encode("네주문번호가"))
+    text = tokenizer.encode("네주문번호가")
+    check_language_model(model.bind(tokenizer), text)
+    assert check_contexts(model.bind(tokenizer), text) > 0
 
 
 def test_a_small_cache_gives_the_same_scores() -> None:

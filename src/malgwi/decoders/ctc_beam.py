@@ -9,8 +9,9 @@ The surprising choices. Plain numpy, one step for all utterances and beams: the 
 and a tensor library's cost a call is what would be paid for; nor need one be installed. A prefix
 is known by a 64-bit fingerprint of its tokens, so that two ways to one string are found by
 comparing integers, and among a frame's candidates only a prefix and its own extension can be one
-string. As in the attention beam, the greedy path is never pruned: the search cannot lose to greedy
-decoding.
+string. Of prefixes that end in one token and are the same to the language model from here on, a
+full beam keeps the best: the others could only follow it. As in the attention beam, the greedy path
+is never pruned: the search cannot lose to greedy decoding.
 
 Papers: Graves & Jaitly 2014 (ICML, "Towards end-to-end speech recognition with recurrent neural
 networks"); Hannun et al. 2014 (arXiv 1408.2873, algorithm 1) with a language model inside.
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from malgwi.decoders.ctc_frames import Floats, Frames, Ints
+from malgwi.decoders.fingerprint import mixed
 from malgwi.decoders.prefix_text import PrefixText
 from malgwi.errors import ConfigError
 from malgwi.types import Hypothesis, LanguageModel
@@ -33,7 +35,6 @@ Names = NDArray[np.uint64]
 
 #: Names of what is no string: an empty place, and the parent of a string that has none.
 _EMPTY, _NO_PARENT, _ROOT = 0, 1, 2
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ class CtcBeamConfig:
 
     Args:
         beams: Prefixes kept alive for each utterance (K).
-        nbest: Hypotheses returned for each utterance, at most.
+        nbest: Hypotheses returned for each utterance, at most. With more than one, texts stay apart
+            that differ only before what the language model remembers, and the beam holds less.
         shortlist: Tokens by which a prefix may grow at a frame, the likeliest first; None is all.
         min_log_prob: Tokens less likely than this at a frame let no prefix grow, the frame's
             likeliest apart; None is off.
@@ -134,6 +136,9 @@ def ctc_beam(
         history.append(step)
         if text is not None:
             text.follow(step.sources, step.tokens)
+        contexts = np.zeros((B, 1), np.uint64) if text is None else text.contexts()
+        if contexts is not None and config.nbest == 1:
+            beam = _recombined(beam, contexts, letters)
     return _nbest(beam, history, config.nbest, text, end_id)
 
 
@@ -296,7 +301,7 @@ def _choose(
     if empty.any():
         blank[empty] = token[empty] = whole[empty] = -np.inf
         name[empty], parent[empty], fused[empty], tokens[empty] = _EMPTY, _NO_PARENT, 0.0, -1
-    above = (parent[:, :, None] == name[:, None, :]).argmax(2) + K * b
+    above, has_parent = _parents(name, parent)
     chosen = _Beam(
         blank=blank,
         token=token,
@@ -306,17 +311,46 @@ def _choose(
         name=name,
         parent=parent,
         above=above,
-        has_parent=name.take(above) == parent,
+        has_parent=has_parent,
         leader=(order == candidates.leader[:, None]).argmax(1),
         leads=candidates.leads,
     )
     return chosen, _Step(sources, tokens)
 
 
+def _recombined(beam: _Beam, contexts: Names, letters: Names) -> _Beam:
+    """Where the beam is full, without those that another outdoes; ``beam`` is used up.
+
+    Outdone is less in both forward variables: no frames to come can turn that round, unless the
+    prefix without its last token is alive, still feeds this one, and goes on to win.
+    """
+    ways, full = contexts ^ letters.take(beam.last), np.isfinite(beam.total).all(1, keepdims=True)
+    less = ways[:, :, None] == ways[:, None, :]
+    for sums, strictly in ((beam.total, True), (beam.blank, False), (beam.token, False)):
+        score = sums + beam.fused
+        mine, others = score[:, :, None], score[:, None, :]
+        less &= mine < others if strictly else mine <= others
+    dropped: NDArray[np.bool_] = less.any(axis=2) & full
+    dropped[np.arange(len(dropped)), beam.leader] &= ~beam.leads
+    if not dropped.any():
+        return beam
+    for sums in (beam.blank, beam.token, beam.total):
+        sums[dropped] = -np.inf
+    beam.name[dropped], beam.parent[dropped] = _EMPTY, _NO_PARENT
+    above, has_parent = _parents(beam.name, beam.parent)
+    return replace(beam, above=above, has_parent=has_parent)
+
+
+def _parents(name: Names, parent: Names) -> tuple[Ints, NDArray[np.bool_]]:
+    """The row of each prefix's parent, and whether that is alive."""
+    B, K = name.shape
+    above = (parent[:, :, None] == name[:, None, :]).argmax(2) + K * np.arange(B)[:, None]
+    return above, name.take(above) == parent
+
+
 def _named(names: Names, letters: Names) -> Names:
     """Names of strings grown by a letter: for each letter one to one, and well mixed."""
-    mixed = (names ^ letters) * _ODD
-    return mixed ^ (mixed >> np.uint64(32))
+    return mixed(names ^ letters)
 
 
 def _nbest(

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from malgwi.decoders.fingerprint import mixed
 from malgwi.errors import ConfigError
 from malgwi.types import BonusModel, LanguageModel
 
@@ -131,6 +132,16 @@ class Fusion:
         """Each model's state, advanced."""
         parts = zip(self._parts, state[1:], strict=True)
         return (len(rows), *(model.advance(part, rows, tokens) for (model, _), part in parts))
+
+    def contexts(self, state: tuple[Any, ...]) -> NDArray[np.uint64] | None:
+        """[N] rows of one number are one to all models; None if one of them cannot tell."""
+        total = np.zeros(state[0], np.uint64)
+        for (model, _), part in zip(self._parts, state[1:], strict=True):
+            numbers = model.contexts(part)
+            if numbers is None:
+                return None
+            total = mixed(total ^ numbers)
+        return total
 
 
 def _ceiling(model: LanguageModel, weight: float) -> float:

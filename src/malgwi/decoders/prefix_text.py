@@ -42,6 +42,8 @@ class PrefixText:
         assert same, f"{type(model).__name__}.advance: a negative token must only copy its row"
         self._scores = np.repeat(first, batch * beams, axis=0)  # [N, V], a slot a line
         self._slots = np.arange(batch * beams)
+        one = model.contexts(model.start(1))
+        self._contexts = None if one is None else np.repeat(one, batch * beams)  # [N], by slot
 
     def of(self, ids: NDArray[np.int64]) -> Scores:
         """Scores of each row's prefix followed by its utterance's tokens: [B, W] → [B, K, W]."""
@@ -65,4 +67,14 @@ class PrefixText:
             slots[new] = np.flatnonzero(unused)[: len(new)]
             fresh = self._model.advance(self._state, new, np.full_like(new, -1))
             self._scores[slots[new]] = self._model.score(fresh)
+            numbers = self._model.contexts(fresh)
+            if self._contexts is not None and numbers is not None:
+                self._contexts[slots[new]] = numbers
         self._slots = slots
+
+    def contexts(self) -> NDArray[np.uint64] | None:
+        """[B, K] numbers: prefixes of one number are scored alike whatever follows."""
+        if self._contexts is None:
+            return None
+        numbers: NDArray[np.uint64] = self._contexts.take(self._slots).reshape(self._shape)
+        return numbers

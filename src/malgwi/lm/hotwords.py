@@ -100,6 +100,10 @@ class HotWords:
         after = self._follow[before, self._columns[np.maximum(tokens, 0)]]
         return np.where(tokens < 0, before, after)
 
+    def contexts(self, state: States) -> NDArray[np.uint64]:
+        """The automaton's states are all that it remembers: [N]."""
+        return state.astype(np.uint64)
+
 
 def boosts(phrases: Sequence[str]) -> dict[str, float]:
     """Phrases as given, ``phrase`` or ``phrase:boost`` or a file with one a line.

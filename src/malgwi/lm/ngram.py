@@ -118,31 +118,26 @@ class NgramModel:
         """
         entries, begins = self._entries
         found = np.full(nodes.shape, -1, np.int64)
-        rows, columns, lows, counts = [], [], [], []
-        for column, parents in enumerate(nodes.T):
-            children = self.levels[first + column - 1].children
-            here = np.flatnonzero(parents >= 0)
-            if children is None or not len(here):
-                continue
-            low = children[parents[here]].astype(np.int64)
-            rows.append(here)
-            columns.append(np.full(len(here), column))
-            counts.append(children[parents[here] + 1].astype(np.int64) - low)
-            lows.append(low + begins[first + column - 1])
-        if not rows or not len(entries):
+        if not len(entries):
             return found
-        row, column = np.concatenate(rows), np.concatenate(columns)
-        low, count = np.concatenate(lows), np.concatenate(counts)
-        wanted, end = words[row], low + count
-        while count.any():  # the first entry that is not less than the word wanted
-            half = count >> 1
-            middle = low + half
+        rows, columns = np.nonzero(nodes >= 0)
+        parents, wanted = nodes[rows, columns], words[rows]
+        low, count = np.zeros((2, len(rows)), np.int64)
+        for column in range(nodes.shape[1]):
+            children = self.levels[first + column - 1].children
+            here = np.flatnonzero(columns == column)
+            if children is not None and len(here):
+                low[here] = begins[first + column - 1] + children[parents[here]]
+                count[here] = children[parents[here] + 1] - children[parents[here]]
+        end = low + count
+        while count.any():  # for the first entry that is not less than the word wanted
+            middle = low + count // 2
             less = (entries.take(middle, mode="clip") < wanted) & (count > 0)
             low = np.where(less, middle + 1, low)
-            count = np.where(less, count - half - 1, half)
+            count = np.where(less, count - 1 - count // 2, count // 2)
         there = (low < end) & (entries.take(low, mode="clip") == wanted)
-        row, column = row[there], column[there]
-        found[row, column] = low[there] - begins[first + column - 1]
+        rows, columns = rows[there], columns[there]
+        found[rows, columns] = low[there] - begins[first - 1 + columns]
         return found
 
     def start_nodes(self, rows: int) -> Nodes:
@@ -243,6 +238,9 @@ class BoundNgram:
         self.word_of = _word_ids(model, tokenizer)  # [V]
         self.capacity = max(cache_bytes // (4 * self.vocabulary_size), 1)
         self._cache: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+        columns = model.start_nodes(1).shape[1]
+        odd = np.random.default_rng(0).integers(2**63, size=columns, dtype=np.uint64)
+        self._odd = 2 * odd + np.uint64(1)
 
     def start(self, rows: int) -> Nodes:
         """The state at the beginning of a text: [N, K − 1] trie nodes."""
@@ -260,6 +258,11 @@ class BoundNgram:
             return after
         after[grown] = self.model.next_nodes(after[grown], self.word_of[tokens[grown]])
         return after
+
+    def contexts(self, state: Nodes) -> NDArray[np.uint64]:
+        """A number for each row's nodes; two of 2⁶⁴ that agree by chance would be a wonder."""
+        numbers: NDArray[np.uint64] = (state.astype(np.uint64) * self._odd).sum(1, dtype=np.uint64)
+        return numbers
 
     def _row(self, nodes: Nodes) -> NDArray[np.float32]:
         key = nodes.tobytes()
