@@ -83,8 +83,8 @@ def test_no_file_of_a_family_stands_outside_its_table(family: str) -> None:
     parts["lm"] = {"units", "storage", "perplexity", "counting", "kneser_ney", "pruning", "arpa"}
     parts["lm"] |= {"binary", "neural_training", "hotwords"}
     parts["decoders"] = {"beam_config", "beam_history", "beam_step", "ctc_prefix"}
-    parts["decoders"] |= {"certainty", "forced_alignment", "token_times"}
-    parts["decoders"] |= {"ctc_frames", "fusion", "prefix_text", "rescore", "tensor_text"}
+    parts["decoders"] |= {"certainty", "forced_alignment", "tensor_text", "token_times"}
+    parts["decoders"] |= {"ctc_frames", "fingerprint", "fusion", "prefix_text", "rescore"}
     files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     assert files == named | parts.get(family, set())
 
