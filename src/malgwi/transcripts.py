@@ -74,13 +74,7 @@ def clusters(
         DataError: An utterance without one, or a file that cannot be read.
     """
     wanted = USUAL if by is None else tuple(dict.fromkeys(by))
-    found: dict[str, dict[str, str]] = {}
-    if ref is not None:
-        found |= _from_json_keys(ref, wanted)
-    if manifest is not None:
-        found |= _from_manifest(manifest, references, wanted)
-    if speakers is not None:
-        found["speaker"] = read_texts(speakers, references)
+    found = stated(references, wanted, ref=ref, manifest=manifest, speakers=speakers)
     chosen = {}
     for kind in wanted:
         if kind == "script":
@@ -94,6 +88,29 @@ def clusters(
                 "JSON-lines reference say more"
             )
     return chosen
+
+
+def stated(
+    references: Mapping[str, str],
+    kinds: Sequence[str],
+    *,
+    ref: Path | None = None,
+    manifest: Path | None = None,
+    speakers: Path | None = None,
+) -> dict[str, dict[str, str]]:
+    """kind → id → what files say of it; what stands later in the signature overrules.
+
+    Raises:
+        DataError: A file that cannot be read, or a manifest of none of these utterances.
+    """
+    found: dict[str, dict[str, str]] = {}
+    if ref is not None:
+        found |= _from_json_keys(ref, kinds)
+    if manifest is not None:
+        found |= _from_manifest(manifest, references, kinds)
+    if speakers is not None:
+        found["speaker"] = read_texts(speakers, references)
+    return found
 
 
 def _complete(

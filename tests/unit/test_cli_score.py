@@ -5,7 +5,9 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import soundfile
 
 from malgwi import cli
 from malgwi.cli.score import normalizer_of
@@ -165,6 +167,51 @@ def test_a_report_names_kinds_of_error_and_where_they_are(files, tmp_path, capsy
     run(capsys, *args, "--json")
     alone = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert not any(alone["breakdown"].values())
+
+
+def test_a_report_knows_of_each_utterance_what_any_file_says(files, tmp_path, capsys):
+    """Speakers of a JSON-lines reference, channels that are numbers; no duration is not 0 s."""
+    said = [("a", "네", "s1", 2), ("b", "아니요", "s2", 1)]
+    keys = ("id", "text", "speaker", "channel")
+    ref = files("r.jsonl", *(json.dumps(dict(zip(keys, line, strict=True))) for line in said))
+    hyp = files("h.tsv", "a\t네", "b\t아니")
+    run(capsys, "--ref", ref, "--hyp", hyp, "--report", tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    labels = {name: [g["label"] for g in groups] for name, groups in record["breakdown"].items()}
+    assert labels == {
+        "duration": [],
+        "speaking_rate": [],
+        "channel": ["1", "2"],
+        "speaker": ["s2", "s1"],
+    }
+    assert {u["id"]: u["duration_s"] for u in record["utterances"]} == {"a": None, "b": None}
+    assert "0.0 s" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_plays_whole_files_of_one_channel_and_no_others(files, tmp_path, capsys):
+    def line(name, *, start_s=0.0, duration_s=1.0, channels=1):
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, np.zeros((8000, channels)), 8000)
+        source = {"type": "file", "channels": list(range(channels)), "source": str(path)}
+        recording = {"id": name, "sources": [source], "sampling_rate": 8000, "num_samples": 8000}
+        recording |= {"duration": 1.0, "channel_ids": list(range(channels))}
+        place = {"start": start_s, "duration": duration_s, "recording": recording}
+        return cut({"id": name, "text": "네", "speaker": "s"}, **place)
+
+    cuts = [line("whole"), line("side", channels=2)]
+    cuts += [line("late", start_s=0.5, duration_s=0.5), line("early", duration_s=0.5)]
+    manifest = files("cuts.jsonl", *map(json.dumps, cuts))
+    ref = files("r.tsv", *(f"{one['id']}\t네" for one in cuts))
+    args = ("--ref", ref, "--hyp", ref, "--manifest", manifest, "--report", tmp_path / "out")
+    run(capsys, *args)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    articles = re.findall(r'<article[^>]*data-id="(\w+)"(.*?)</article>', page, re.DOTALL)
+    assert {name: "<audio" in inside for name, inside in articles} == {
+        "whole": True,
+        "side": False,
+        "late": False,
+        "early": False,
+    }
 
 
 def test_a_report_into_a_file_is_refused(files, capsys):

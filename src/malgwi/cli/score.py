@@ -20,7 +20,7 @@ from malgwi.metrics.countings import KEEP, nearest
 from malgwi.metrics.error_rate import SPACE_POLICY
 from malgwi.metrics.tally import Tally, tally
 from malgwi.text.normalize import NormalizerConfig
-from malgwi.transcripts import clusters, read_texts
+from malgwi.transcripts import clusters, read_texts, stated
 
 #: field → its values
 _POLICIES = {field.name: get_args(field.type) for field in fields(NormalizerConfig)}
@@ -84,7 +84,8 @@ def main(
             utterances.
         match: A published rate, such as 0.0733: say which counting comes nearest.
         report: Folder for report.html and report.json: kinds of error, letters taken for others,
-            every utterance; by speaker, duration and channel where --manifest says them.
+            every utterance; by speaker and channel where a file says them, by duration where
+            --manifest does.
         method: Of the intervals; "percentile" is the customary one, too narrow with few speakers.
         resamples: Test sets drawn for the 95 % intervals.
         seed: Of those draws.
@@ -115,8 +116,10 @@ def main(
             counting=normalizer_of(normalize),
             intervals=intervals,
             facts={"hypotheses": str(hyp), "references": str(ref)},
-            known=manifest,
-            speakers={} if speakers is None else read_texts(speakers, references),
+            stated=stated(
+                references, ("speaker", "channel"), ref=ref, manifest=manifest, speakers=speakers
+            ),
+            manifest_path=manifest,
         )
     if json:
         record = score_json(scored, intervals, match)

@@ -20,8 +20,8 @@ def write(
     counting: NormalizerConfig | None,
     intervals: Mapping[str, Interval],
     facts: Mapping[str, str],
-    known: Path | None,
-    speakers: Mapping[str, str],
+    stated: Mapping[str, Mapping[str, str]],
+    manifest_path: Path | None,
 ) -> ReportFiles:
     """Write report.html and report.json into ``folder``.
 
@@ -31,23 +31,25 @@ def write(
         counting: The normaliser both pass through; None for none.
         intervals: metric → interval.
         facts: What stands below the title.
-        known: A manifest that says duration, speaker, channel and file of the utterances.
-        speakers: id → speaker, if another file says so.
+        stated: ``speaker`` and ``channel`` → id → which, as far as known.
+        manifest_path: Cuts that say how long the utterances are, and their files.
     """
     scores = score(
         {name: said for name, (said, _) in texts.items()},
         {name: heard for name, (_, heard) in texts.items()},
         counting,
     )
-    shown = _of_manifest(known, texts)
+    shown = _of_manifest(manifest_path, texts)
     report = Report(
         title=facts["hypotheses"],
         scores=scores,
         intervals=intervals,
         utterances=[
             Utterance(
-                **{"id": name, "duration_s": 0.0, **shown.get(name, {})}
-                | ({"speaker": speakers[name]} if name in speakers else {}),
+                id=name,
+                **shown.get(name, {"duration_s": None}),
+                speaker=stated.get("speaker", {}).get(name),
+                channel=stated.get("channel", {}).get(name),
                 reference=countable(said, counting),
                 hypothesis=countable(heard, counting),
             )
@@ -64,15 +66,13 @@ def write(
 
 
 def _of_manifest(path: Path | None, wanted: Mapping[str, object]) -> dict[str, dict[str, Any]]:
-    """Duration, speaker, channel and audio of the utterances; parts of files stay mute."""
+    """Duration and audio of the utterances; parts of files stay mute."""
     if path is None:
         return {}
     found = [facts for facts in manifest.facts(path) if facts.id in wanted]
     return {
         facts.id: {
             "duration_s": facts.duration_s,
-            "speaker": facts.speaker,
-            "channel": facts.custom.get("channel"),
             "audio": Path(facts.path)
             if _is_whole_file(facts) and Path(facts.path).is_file()
             else None,

@@ -33,14 +33,14 @@ class Group:
         label: What they have in common.
         rate: CER without spaces, errors summed and divided once.
         utterances: How many there are.
-        audio_s: How long they last together.
+        audio_s: How long they last together; None where that is not known of all.
         interval: Of the rate; its bounds are NaN for a single utterance.
     """
 
     label: str
     rate: ErrorRate
     utterances: int
-    audio_s: float
+    audio_s: float | None
     interval: Interval
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,12 +85,15 @@ def by_speaker(report: Report) -> list[Group]:
 
 
 def _spans(
-    report: Report, bounds: Sequence[float], value: Callable[[Utterance], float], unit: str = ""
+    report: Report,
+    bounds: Sequence[float],
+    value: Callable[[Utterance], float | None],
+    unit: str = "",
 ) -> list[Group]:
     groups = []
-    timed = [u for u in report.utterances if u.duration_s > 0]
+    known = [(u, found) for u in report.utterances if (found := value(u)) is not None]
     for low, high in pairwise(bounds):
-        inside = [u for u in timed if low <= value(u) < high]
+        inside = [u for u, found in known if low <= found < high]
         if inside:
             until = " and more" if high == _INFINITE else f" – {high:g}"
             label = f"{low:g}{unit}{until}" if high == _INFINITE else f"{low:g}{until}{unit}"
@@ -111,11 +114,12 @@ def _named(report: Report, name: Callable[[Utterance], str | None]) -> list[Grou
 def _group(report: Report, label: str, utterances: Sequence[Utterance]) -> Group:
     rates = [report.rates(utterance).cer_nospace for utterance in utterances]
     speakers = [utterance.speaker or utterance.id for utterance in utterances]
+    durations = [u.duration_s for u in utterances if u.duration_s is not None]
     return Group(
         label=label,
         rate=total(rates),
         utterances=len(utterances),
-        audio_s=sum(utterance.duration_s for utterance in utterances),
+        audio_s=sum(durations) if len(durations) == len(utterances) else None,
         interval=widest(rates, {"speaker": speakers}, _INTERVALS),
     )
 
@@ -136,7 +140,8 @@ def drawn(title: str, groups: Sequence[Group], most: int | None = None) -> str:
 def _bar(group: Group) -> Bar:
     low, high = group.interval.low, group.interval.high
     bounds = "" if math.isnan(low) else f"{100 * low:.1f} – {100 * high:.1f}"
-    count = f"n = {group.utterances:,}, {clock(group.audio_s)}"
+    lasting = "" if group.audio_s is None else f", {clock(group.audio_s)}"
+    count = f"n = {group.utterances:,}{lasting}"
     return Bar(group.label, group.rate, " · ".join(filter(None, (count, bounds))), low, high)
 
 

@@ -25,7 +25,7 @@ class Utterance:
 
     Attributes:
         id: As in the scores.
-        duration_s: Of the recording; 0 where unknown.
+        duration_s: Of the recording; None where unknown.
         reference: As it was counted.
         hypothesis: Likewise.
         speaker: None where unknown.
@@ -41,7 +41,7 @@ class Utterance:
     """
 
     id: str
-    duration_s: float
+    duration_s: float | None
     reference: str
     hypothesis: str
     speaker: str | None = None
@@ -62,17 +62,17 @@ class Utterance:
             )
 
     @property
-    def characters_per_s(self) -> float:
+    def characters_per_s(self) -> float | None:
         """Speaking rate: characters of the reference, without spaces, a second of recording."""
         characters = len("".join(self.reference.split()))
-        return characters / self.duration_s if self.duration_s > 0 else 0.0
+        return characters / self.duration_s if self.duration_s else None
 
     @property
     def heard_s(self) -> float:
         """Time that the attention covers: trimmed samples are shorter than the file."""
         if isinstance(self.audio, np.ndarray):
             return len(self.audio) / self.sample_rate_hz
-        return self.duration_s
+        return self.duration_s or 0.0
 
     def to_dict(self, rates: Rates) -> dict[str, Any]:
         """For JSON, with the utterance's error rates."""

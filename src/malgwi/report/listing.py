@@ -75,7 +75,7 @@ def _utterance(report: Report, utterance: Utterance, sound: str, *, drawn: bool)
     return (
         f'<article data-words="{escape(words)}" data-speaker="{escape(utterance.speaker or "")}" '
         f'data-errors="{rate.errors}" data-rate="{sortable(rate):.4f}" '
-        f'data-duration="{utterance.duration_s:.3f}" data-id="{escape(utterance.id)}">'
+        f'data-duration="{utterance.duration_s or 0.0:.3f}" data-id="{escape(utterance.id)}">'
         f"<header>{_labels(utterance, rate)}</header>{player}"
         f'<div class="diff" lang="ko" role="img" '
         f'aria-label="said: {escape(said)}; heard: {escape(heard)}">{aligned(said, heard)}</div>'
@@ -87,7 +87,8 @@ def _labels(utterance: Utterance, rate: ErrorRate) -> str:
     edits = f"{rate.substitutions} sub {rate.deletions} del {rate.insertions} ins"
     labels = [f'<b class="{"bad" if rate.errors else "good"}">{percent(rate)}</b>']
     labels += [f'<span class="id">{escape(utterance.id)}</span>']
-    texts = [utterance.speaker or "", f"{utterance.duration_s:.1f} s", edits if rate.errors else ""]
+    lasting = "" if utterance.duration_s is None else f"{utterance.duration_s:.1f} s"
+    texts = [utterance.speaker or "", lasting, edits if rate.errors else ""]
     if utterance.confidence is not None:
         texts.append(f"confidence {utterance.confidence:.2f}")
     if utterance.score is not None:
