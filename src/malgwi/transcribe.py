@@ -24,6 +24,7 @@ from malgwi.decoders.attention_beam import BeamConfig, beam_search
 from malgwi.decoders.ctc_beam import CtcBeamConfig, ctc_beam
 from malgwi.decoders.fusion import Fusion, FusionConfig
 from malgwi.decoders.greedy import attention_greedy, ctc_greedy
+from malgwi.decoders.rescore import rescore
 from malgwi.decoders.transducer import transducer_beam, transducer_greedy
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
@@ -87,6 +88,11 @@ class DecodingConfig:
         return joint or self.method in ("ctc", "ctc_beam")
 
     @property
+    def greedy(self) -> bool:
+        """Whether the likeliest unit is taken each time, and nothing else followed."""
+        return self.method in ("attention", "ctc", "transducer")
+
+    @property
     def writer(self) -> Writer | None:
         """The head that the model must have, if it must have one that writes unit by unit."""
         if self.method in ("transducer", "transducer_beam"):
@@ -136,7 +142,8 @@ class Recogniser:
     ``timestamps`` asks for the times and confidence of every character, which cost a little time;
     ``calibrations`` make raw confidence believable, each for the search of that name.
     A beam search also minds a language model and hot-words, where given; ``source_model`` is one
-    of the training transcripts, which counts against.
+    of the training transcripts, which counts against. ``rescoring_model`` ranks what the beam ends
+    with anew: a language model that is too slow to search with.
     """
 
     front_end: FrontEnd
@@ -148,6 +155,7 @@ class Recogniser:
     language_model: LanguageModel | None = None
     source_model: LanguageModel | None = None
     hotwords: HotWords | None = None
+    rescoring_model: LanguageModel | None = None
 
     def with_decoding(self, **changes: Any) -> "Recogniser":
         """The same recogniser, searched otherwise: fields of DecodingConfig by name."""
@@ -220,7 +228,7 @@ class Recogniser:
             device = next(self.model.parameters()).device
             encoded = self.model.encode(features[kept].to(device), lengths[kept].to(device))
             seconds = samples[kept] / self.front_end.config.sample_rate_hz
-            found = self._search(encoded, seconds)
+            found = self._rescored(encoded, seconds)
             timings = self._timings(encoded, found)
             for index, hypotheses, timing in zip(kept.tolist(), found, timings, strict=True):
                 results[index] = hypotheses, timing
@@ -241,6 +249,30 @@ class Recogniser:
     @cached_property
     def _clock(self) -> FrameClock:
         return frame_clock(self.model, self.front_end.config)
+
+    def _rescored(self, encoded: Encoded, seconds: Tensor) -> list[list[Hypothesis]]:
+        """The n-best, ranked by the second language model too, if there is one."""
+        model, decoding = self.rescoring_model, self.decoding
+        if model is None:
+            return self._search(encoded, seconds)
+        if decoding.greedy:
+            raise ConfigError(
+                f"decoding by {decoding.method} is greedy and leaves nothing to rank anew: decode "
+                "with method beam, ctc_beam or transducer_beam"
+            )
+        whole = {
+            name: replace(config, nbest=config.beams)
+            for name, config in (("beam", decoding.beam), ("ctc_beam", decoding.ctc_beam))
+        }
+        ranked = rescore(
+            self.with_decoding(**whole)._search(encoded, seconds),
+            model,
+            weight=decoding.fusion.rescore_weight,
+            insertion_bonus=decoding.fusion.rescore_bonus,
+            end_id=self.tokenizer.end_id,
+        )
+        wanted = (decoding.ctc_beam if decoding.method == "ctc_beam" else decoding.beam).nbest
+        return [hypotheses[:wanted] for hypotheses in ranked]
 
     def _search(self, encoded: Encoded, seconds: Tensor) -> list[list[Hypothesis]]:
         config, tokenizer = self.decoding, self.tokenizer
@@ -299,7 +331,7 @@ class Recogniser:
             source_model=self.source_model,
             hotwords=self.hotwords,
         )
-        if fusion is not None and self.decoding.method in ("attention", "ctc", "transducer"):
+        if fusion is not None and self.decoding.greedy:
             raise ConfigError(
                 f"decoding by {self.decoding.method} is greedy and minds no language model or "
                 "hot-words: decode with method beam, ctc_beam or transducer_beam"

@@ -66,20 +66,22 @@ def test_what_is_fused_reaches_the_recogniser_and_the_passport(
     path.write_bytes(b"an empty file would do")
     (tmp_path / "words.txt").write_text("말귀:2.5\n\n서울\n", encoding="utf-8")
     words = ("서울역:6", str(tmp_path / "words.txt"))
-    fused = Fused(lm=path, lm_weight=0.7, lm_bonus=1.5, source_lm=path, hotwords=words)
+    weights = {"lm_weight": 0.7, "lm_bonus": 1.5, "rescore_weight": 0.4, "rescore_bonus": 0.6}
+    models = {"lm": path, "source_lm": path, "rescore_lm": path}
+    fused = Fused(**models, **weights, hotwords=words)
     found = fused.into(recogniser(), tmp_path)
-    assert (
-        found.language_model
-        == found.source_model
-        == (f"over {found.tokenizer.size} units of hangul digits")
+    bound = f"over {found.tokenizer.size} units of hangul digits"
+    assert {found.language_model, found.source_model, found.rescoring_model} == {bound}
+    assert found.decoding.fusion == FusionConfig(
+        lm_weight=0.7, insertion_bonus=1.5, rescore_weight=0.4, rescore_bonus=0.6
     )
-    assert found.decoding.fusion == FusionConfig(lm_weight=0.7, insertion_bonus=1.5)
     assert found.hotwords is not None
     assert found.hotwords.ceiling == 2.0  # 서울역: 6 in three; 서울: 4 in two
-    assert fused.bytes_on_disk() == 2 * path.stat().st_size
+    assert fused.bytes_on_disk() == 3 * path.stat().st_size
     record = fused.record()
     digest = sha256(path.read_bytes()).hexdigest()
     assert record["language_model"] == {"path": str(path), "sha256": digest}
+    assert record["rescoring_model"] == record["language_model"]
     assert record["hotwords"] == {"서울역": 6.0, "말귀": 2.5, "서울": 4.0}
     path.write_bytes(b"another")
     assert fused.record()["language_model"] != record["language_model"]

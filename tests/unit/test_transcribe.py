@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_language_model import RandomTrigram
+from toy_language_model import RandomTrigram, score_of
 
 from malgwi import tokenizers
 from malgwi.decoders.attention_beam import BeamConfig
@@ -126,11 +126,42 @@ def test_the_bonus_counts_where_there_is_a_language_model_and_nowhere_else(
     assert (len(paid.text) - len(plain.text)) * bonus > 0
 
 
+@pytest.mark.parametrize("method", ["beam", "ctc_beam"])
+def test_a_second_language_model_ranks_all_that_the_beam_ends_with(method: str) -> None:
+    fusion = FusionConfig(rescore_weight=0.8, rescore_bonus=0.3)
+    beams = {"beam": BeamConfig(beams=6), "ctc_beam": CtcBeamConfig(beams=6)}
+    recogniser = make().with_decoding(method=method, fusion=fusion, **beams)
+    model = RandomTrigram(seed=1, vocabulary_size=recogniser.tokenizer.size, sharpness=4.0)
+    sounds = [speech(1.5, seed) for seed in range(3)]
+    whole = {name: replace(config, nbest=6) for name, config in beams.items()}
+    changed = 0
+    second = replace(recogniser, rescoring_model=model).recognise(sounds)
+    for heard, listed in zip(
+        second, recogniser.with_decoding(**whole).recognise(sounds), strict=True
+    ):
+        nbest = listed.segments[0].hypotheses
+        added = [score_of(model, h.tokens, recogniser.tokenizer.end_id) for h in nbest]
+        worth = [
+            h.score + 0.8 * log_prob + 0.3 * len(h.tokens)
+            for h, log_prob in zip(nbest, added, strict=True)
+        ]
+        best = int(np.argmax(worth))
+        (found,) = heard.segments[0].hypotheses
+        assert found.tokens == nbest[best].tokens
+        assert found.score == pytest.approx(worth[best], rel=1e-5)
+        changed += best > 0
+    assert changed > 0
+
+
 def test_greedy_decoding_refuses_what_it_would_not_mind() -> None:
     recogniser = make().with_hotwords({"타파": 80.0})
     for method in ("ctc", "attention"):
         with pytest.raises(ConfigError, match="decode with method beam, ctc_beam"):
             recogniser.with_decoding(method=method).recognise([speech(1.0, 0)])
+    model = RandomTrigram(seed=1, vocabulary_size=recogniser.tokenizer.size)
+    twice = replace(make().with_decoding(method="ctc"), rescoring_model=model)
+    with pytest.raises(ConfigError, match="nothing to rank anew"):
+        twice.recognise([speech(1.0, 0)])
 
 
 @settings(deadline=None, max_examples=60)

@@ -58,6 +58,9 @@ def main(
     lm_weight: float | None = None,
     lm_bonus: float | None = None,
     source_lm: Path | None = None,
+    rescore_lm: Path | None = None,
+    rescore_weight: float | None = None,
+    rescore_bonus: float | None = None,
     hotwords: tuple[str, ...] = (),
     beside: tuple[Path, ...] = (),
     threads: int | None = None,
@@ -95,6 +98,10 @@ def main(
         lm_bonus: Nats added for each unit written, since a language model prefers short texts;
             if not what the run says.
         source_lm: A language model of the training transcripts, which counts against.
+        rescore_lm: A second language model, such as an LSTM: it ranks anew what a beam search ends
+            with.
+        rescore_weight: How much it has to say, if not what the run says.
+        rescore_bonus: Nats added for each unit then, if not what the run says.
         hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
             or files with one a line.
         beside: Folders of other reports on the same manifest: error rate, speed and size of all
@@ -114,6 +121,9 @@ def main(
             lm_weight=lm_weight,
             lm_bonus=lm_bonus,
             source_lm=source_lm,
+            rescore_lm=rescore_lm,
+            rescore_weight=rescore_weight,
+            rescore_bonus=rescore_bonus,
             hotwords=hotwords,
         ),
         confidence=confidence,

@@ -1,4 +1,4 @@
-"""What the command line adds to a search: a language model and hot-words."""
+"""What the command line adds to a search: language models and hot-words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,25 @@ from malgwi.transcribe import Recogniser
 
 @dataclass(frozen=True, kw_only=True)
 class Fused:
-    """What ``--lm``, ``--lm-weight``, ``--lm-bonus``, ``--source-lm``, ``--hotwords`` ask for."""
+    """What ``--lm``, ``--source-lm``, ``--rescore-lm``, ``--hotwords`` and weights ask for."""
 
     lm: Path | None = None
     lm_weight: float | None = None
     lm_bonus: float | None = None
     source_lm: Path | None = None
+    rescore_lm: Path | None = None
+    rescore_weight: float | None = None
+    rescore_bonus: float | None = None
     hotwords: Sequence[str] = ()
+
+    def models(self) -> dict[str, Path]:
+        """The language models that were given, by the recogniser's names for them."""
+        named = {
+            "language_model": self.lm,
+            "source_model": self.source_lm,
+            "rescoring_model": self.rescore_lm,
+        }
+        return {name: path for name, path in named.items() if path is not None}
 
     def into(self, recogniser: Recogniser, run: Path) -> Recogniser:
         """The recogniser of a run folder with all of it.
@@ -29,11 +41,16 @@ class Fused:
             ConfigError: A model or a phrase that does not fit the tokenizer.
             DataError: A file that is missing or is no language model.
         """
-        changes: dict[str, Any] = {}
-        for name, path in (("language_model", self.lm), ("source_model", self.source_lm)):
-            if path is not None:
-                changes[name] = lm.load_bound(path, recogniser.tokenizer, load_config(run).text)
-        wanted = {"lm_weight": self.lm_weight, "insertion_bonus": self.lm_bonus}
+        changes: dict[str, Any] = {
+            name: lm.load_bound(path, recogniser.tokenizer, load_config(run).text)
+            for name, path in self.models().items()
+        }
+        wanted = {
+            "lm_weight": self.lm_weight,
+            "insertion_bonus": self.lm_bonus,
+            "rescore_weight": self.rescore_weight,
+            "rescore_bonus": self.rescore_bonus,
+        }
         if given := {name: value for name, value in wanted.items() if value is not None}:
             fusion = replace(recogniser.decoding.fusion, **given)
             changes["decoding"] = replace(recogniser.decoding, fusion=fusion)
@@ -43,14 +60,14 @@ class Fused:
 
     def bytes_on_disk(self) -> int:
         """Of the language models, which use needs as it needs the recogniser."""
-        return sum(path.stat().st_size for path in (self.lm, self.source_lm) if path is not None)
+        return sum(path.stat().st_size for path in self.models().values())
 
     def record(self) -> dict[str, Any]:
         """For the passport of a score: which files, by hash, and which phrases."""
-        found: dict[str, Any] = {}
-        for name, path in (("language_model", self.lm), ("source_model", self.source_lm)):
-            if path is not None:
-                found[name] = {"path": str(path), "sha256": _sha256(path)}
+        found: dict[str, Any] = {
+            name: {"path": str(path), "sha256": _sha256(path)}
+            for name, path in self.models().items()
+        }
         return found | ({"hotwords": boosts(self.hotwords)} if self.hotwords else {})
 
 

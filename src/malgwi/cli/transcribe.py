@@ -39,6 +39,9 @@ def main(
     lm_weight: float | None = None,
     lm_bonus: float | None = None,
     source_lm: Path | None = None,
+    rescore_lm: Path | None = None,
+    rescore_weight: float | None = None,
+    rescore_bonus: float | None = None,
     hotwords: tuple[str, ...] = (),
     raw_rate: int | None = None,
     raw_width: int = 2,
@@ -83,6 +86,10 @@ def main(
         lm_bonus: Nats added for each unit written, since a language model prefers short texts;
             if not what the run says.
         source_lm: A language model of the training transcripts, which counts against.
+        rescore_lm: A second language model, such as an LSTM: it ranks anew what a beam search ends
+            with.
+        rescore_weight: How much it has to say, if not what the run says.
+        rescore_bonus: Nats added for each unit then, if not what the run says.
         hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
             or files with one a line.
         raw_rate: Sample rate of headerless PCM.
@@ -102,6 +109,9 @@ def main(
         lm_weight=lm_weight,
         lm_bonus=lm_bonus,
         source_lm=source_lm,
+        rescore_lm=rescore_lm,
+        rescore_weight=rescore_weight,
+        rescore_bonus=rescore_bonus,
         hotwords=hotwords,
     )
     timed = timestamps or format in ("srt", "vtt")
@@ -149,10 +159,10 @@ def exported(
     threads: int | None,
 ) -> ExportedRecogniser:
     """An exported recogniser with what the command line says about the search."""
-    if fused.source_lm is not None:
+    if fused.source_lm is not None or fused.rescore_lm is not None:
         raise ConfigError(
-            f"{folder} is an export of CTC alone, which gains nothing by --source-lm: leave it "
-            "out, or give the run folder that it came from"
+            f"{folder} is an export of CTC alone, which gains nothing by --source-lm and is not "
+            "searched twice (--rescore-lm): leave them out, or give the run folder it came from"
         )
     return load(
         folder,

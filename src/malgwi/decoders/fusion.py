@@ -39,6 +39,9 @@ class FusionConfig:
             transcripts counts against (density ratio); attention models gain by it.
         insertion_bonus: β, added for each token written. A language model prefers short texts;
             this makes up for it. It counts only where a language model is given.
+        rescore_weight: By which the log-probability of a second language model counts when it
+            ranks the n-best anew.
+        rescore_bonus: Added for each token then.
 
     The defaults are near the best for syllables and CTC's prefix beam on development speech
     (docs/experiments.md, "What a language model should count").
@@ -47,11 +50,13 @@ class FusionConfig:
     lm_weight: float = 0.5
     source_weight: float = 0.1
     insertion_bonus: float = 2.0
+    rescore_weight: float = 0.3
+    rescore_bonus: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("lm_weight", "source_weight", "insertion_bonus"):
-            if not math.isfinite(getattr(self, name)):
-                raise ConfigError(f"fusion: {name} is {getattr(self, name)}, want a finite number")
+        for name, value in vars(self).items():
+            if not math.isfinite(value):
+                raise ConfigError(f"fusion: {name} is {value}, want a finite number")
 
 
 class Fusion:
