@@ -26,6 +26,8 @@ class ObjectiveConfig:
     Attributes:
         ctc_weight: λ in λ·CTC + (1 − λ)·the writer's loss (Watanabe et al. 2017); 0 without CTC.
             1 trains the encoder alone: the writer is never run.
+        early_ctc_weight: Share of CTC's λ that goes to the layer of ``model.early_ctc``, if one is
+            set (Lee & Watanabe 2021, arXiv 2102.03216).
         smoothing: Probability mass taken from the reference. Smoothing and sampling are for
             attention heads.
         smoothing_kind: Where it goes: ``uniform`` or ``unigram``.
@@ -36,6 +38,7 @@ class ObjectiveConfig:
     """
 
     ctc_weight: float = 0.0
+    early_ctc_weight: float = 0.3
     smoothing: float = 0.1
     smoothing_kind: Smoothing = "uniform"
     sampling: float = 0.0
@@ -43,7 +46,7 @@ class ObjectiveConfig:
     chunk_nodes: int = CHUNK_NODES
 
     def __post_init__(self) -> None:
-        for name in ("ctc_weight", "smoothing", "sampling"):
+        for name in ("ctc_weight", "early_ctc_weight", "smoothing", "sampling"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"objective.{name} is {getattr(self, name)}, want 0 to 1")
         if self.chunk_nodes < 1:
@@ -96,14 +99,13 @@ class Objective:
         losses: dict[str, Tensor] = {}
         parts: dict[str, float] = {}
         if weight > 0 and encoded.ctc_log_probs is not None:
-            losses["ctc"] = weight * ctc_loss(
-                encoded.ctc_log_probs,
-                encoded.lengths,
-                batch.tokens,
-                batch.token_lengths,
-                self.blank_id,
-            )
-            parts["loss_ctc"] = float(losses["ctc"].detach()) / weight
+            last = self.ctc(encoded.ctc_log_probs, encoded.lengths, batch)
+            losses["ctc"] = weight * last
+            parts["loss_ctc"] = float(last.detach())
+            if encoded.early is not None:
+                early, share = self.ctc(*encoded.early, batch), self.config.early_ctc_weight
+                losses["ctc"] = weight * ((1 - share) * last + share * early)
+                parts["loss_early_ctc"] = float(early.detach())
             unalignable = count_unalignable(encoded.lengths, batch.tokens, batch.token_lengths)
             parts["unalignable_share"] = unalignable / len(batch.ids)
         if weight < 1:
@@ -132,6 +134,10 @@ class Objective:
         assert encoded.ctc_log_probs is not None
         frames = length_mask(encoded.lengths, encoded.ctc_log_probs.shape[1])
         return -encoded.ctc_log_probs[frames].mean()
+
+    def ctc(self, log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
+        """CTC's loss of one output against the reference."""
+        return ctc_loss(log_probs, lengths, batch.tokens, batch.token_lengths, self.blank_id)
 
     def transducer(self, model: AcousticModel, encoded: Encoded, batch: Batch) -> Tensor:
         """The transducer's loss against the reference."""

@@ -1,19 +1,22 @@
 """Listen, Attend and Spell: shapes, exactness under padding, one path for training and search."""
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
+import debug_models
 import pytest
 import torch
 
 from malgwi import tokenizers
 from malgwi.errors import ConfigError
+from malgwi.losses import ctc_loss
 from malgwi.models.las import LAS, LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.attention import AttentionKind
 from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.factored_output import FactoredOutput
 from malgwi.nn.initialize import InitConfig, check_start, initialize
 from malgwi.nn.subsampling import join_frames
+from malgwi.objective import Objective, ObjectiveConfig
 from malgwi.recipes import RECIPES, recipe
 from malgwi.tokenizers import TokenizerConfig
 
@@ -242,3 +245,42 @@ def test_a_listener_alone_is_a_ctc_model() -> None:
         alone.write(tokens, heard)
     with pytest.raises(ConfigError, match="no output"):
         LASConfig(speller=None, ctc=False)
+
+
+@pytest.mark.parametrize("front", ["stack", "pyramid"])
+def test_an_early_output_is_trained_and_nothing_of_it_is_left_in_use(front: str) -> None:
+    listener = replace(LISTENER, front=front, layers=3)
+    config = LASConfig(listener=listener, speller=None, ctc=True, early_ctc=2)
+    torch.manual_seed(0)
+    model = LAS(debug_models.WIDTH, debug_models.SIZE, config)
+    initialize(model, InitConfig())
+    plain = LAS(debug_models.WIDTH, debug_models.SIZE, replace(config, early_ctc=0))
+    plain.load_state_dict(model.state_dict())  # not a parameter more
+    batch = debug_models.batch()
+    model.eval(), plain.eval()
+    heard, expected = (m.encode(batch.features, batch.lengths) for m in (model, plain))
+    assert heard.early is None
+    assert heard.ctc_log_probs is not None
+    assert torch.equal(heard.ctc_log_probs, expected.ctc_log_probs)
+
+    model.train(), plain.train()
+    encoded = model.encode(batch.features, batch.lengths)
+    assert encoded.early is not None
+    log_probs, lengths = encoded.early
+    assert torch.equal((lengths + 1) // 2 if front == "pyramid" else lengths, encoded.lengths)
+    assert log_probs.shape[1] == int(lengths.max())
+
+    ids = {"start_id": 1, "end_id": 2, "blank_id": 0}
+    weighed = Objective(ObjectiveConfig(ctc_weight=1.0, early_ctc_weight=0.25), **ids)
+    loss, parts = weighed(model, batch, 0.0, None)
+    last, _ = weighed(plain, batch, 0.0, None)
+    early = ctc_loss(log_probs, lengths, batch.tokens, batch.token_lengths, 0)
+    assert parts["loss_early_ctc"] == pytest.approx(float(early), rel=1e-5)
+    assert float(loss) == pytest.approx(0.75 * float(last) + 0.25 * float(early), rel=1e-5)
+
+
+@pytest.mark.parametrize("changes", [{"early_ctc": 2}, {"early_ctc": -1}, {"ctc": False}])
+def test_an_early_output_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
+    given = {"ctc": True, "early_ctc": 1, **changes}
+    with pytest.raises(ConfigError, match="a layer below the last, which is 2"):
+        LASConfig(listener=LISTENER, **given)

@@ -96,6 +96,9 @@ class LASConfig:
         listener: The encoder.
         speller: The decoder; None for the listener's CTC alone.
         ctc: Whether the listener also carries a CTC output (Watanabe et al. 2017).
+        early_ctc: Recurrent layer after which that output is trained as well (Lee & Watanabe 2021,
+            arXiv 2102.03216): the layers below learn to align sooner, and those above to do
+            more than align. In use nothing is left of it; 0 is off.
         composed_output: Whether syllable scores are composed of initial, medial and final.
         output_rank: Of a composed output: products of letters in place of a vector a syllable, so
             that unseen ones can be written (with ``--tokenizer.kind hangul_block``); None is off.
@@ -105,6 +108,7 @@ class LASConfig:
     listener: ListenerConfig = field(default_factory=ListenerConfig)
     speller: SpellerConfig | None = field(default_factory=SpellerConfig)
     ctc: bool = False
+    early_ctc: int = 0
     composed_output: bool = False
     output_rank: int | None = None
     kind: Literal["las"] = "las"
@@ -112,6 +116,11 @@ class LASConfig:
     def __post_init__(self) -> None:
         if not self.ctc and self.speller is None:
             raise ConfigError("model has no output: set model.ctc to True or give model.speller")
+        if not 0 <= self.early_ctc < self.listener.layers or (self.early_ctc and not self.ctc):
+            raise ConfigError(
+                f"model.early_ctc is {self.early_ctc}: give a layer below the last, which is "
+                f"{self.listener.layers}, and set model.ctc to True; 0 is off"
+            )
 
     @property
     def writer(self) -> Writer | None:
@@ -128,7 +137,7 @@ class LASOutput(NamedTuple):
 
 
 class Listener(nn.Module):
-    """Features [B, T, D] → memory [B, S, E] and lengths [B]."""
+    """Features [B, T, D] → after each layer what was heard [B, S, E], and its lengths [B]."""
 
     def __init__(self, inputs: int, config: ListenerConfig) -> None:
         super().__init__()
@@ -152,21 +161,22 @@ class Listener(nn.Module):
         self.dropout = Dropout(config.dropout)
         self.outputs = width
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, T, D], lengths [B] → memory [B, S, E], lengths [B]."""
+    def forward(self, x: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """x [B, T, D], lengths [B] → [B, S, E], lengths [B] of each layer; the last is memory."""
+        stages = []
         if self.config.front == "conv":
             x, lengths = self.conv(x, lengths)
         elif self.config.front == "stack":
             x, lengths = join_frames(x, lengths, self.config.stack)
         for index, layer in enumerate(self.layers):
-            if index > 0:
-                x = self.dropout(x)
-                if self.config.front == "pyramid":
-                    x, lengths = join_frames(x, lengths, 2)
+            if index > 0 and self.config.front == "pyramid":
+                x, lengths = join_frames(x, lengths, 2)
             x = layer(x, lengths)
             if self.config.layer_norm:
                 x = self.norms[index](x)
-        return self.dropout(x), lengths
+            x = self.dropout(x)
+            stages.append((x, lengths))
+        return stages
 
 
 class ConvPair(nn.Module):
@@ -331,7 +341,7 @@ class LAS(AcousticModel):
         if config.composed_output and letters is None:
             raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
         letters, rank = (letters if config.composed_output else None), config.output_rank
-        self.config, self.size = config, size
+        self.config, self.size, self.early_ctc = config, size, config.early_ctc
         self.listener = Listener(inputs, config.listener)
         width, head = self.listener.outputs, config.speller
         self.speller = None if head is None else Speller(width, size, head, letters, rank)
@@ -339,9 +349,15 @@ class LAS(AcousticModel):
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D], lengths [B] → what the listener heard."""
-        memory, memory_lengths = self.listener(features, lengths)
-        log_probs = None if self.ctc is None else self.ctc(memory).float().log_softmax(-1)
-        return Encoded(memory, memory_lengths, log_probs)
+        stages = self.listener(features, lengths)
+        memory, memory_lengths = stages[-1]
+        if self.ctc is None:
+            return Encoded(memory, memory_lengths, None)
+        log_probs, early = self.ctc(memory).float().log_softmax(-1), None
+        if self.training and self.early_ctc:
+            middle, middle_lengths = stages[self.early_ctc - 1]
+            early = (self.ctc(middle).float().log_softmax(-1), middle_lengths)
+        return Encoded(memory, memory_lengths, log_probs, early)
 
     def forward(
         self,

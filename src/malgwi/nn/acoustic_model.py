@@ -39,11 +39,15 @@ class ModelConfig(Protocol):
 
 
 class Encoded(NamedTuple):
-    """What was heard: memory [B, S, E], lengths [B], ctc log_probs [B, S, V] or None."""
+    """What was heard: memory [B, S, E], lengths [B], ctc log_probs [B, S, V] or None.
+
+    ``early`` has ctc log_probs and lengths of a layer below, in training, where one is set.
+    """
 
     memory: Tensor
     lengths: Tensor
     ctc_log_probs: Tensor | None
+    early: tuple[Tensor, Tensor] | None = None
 
 
 class AcousticModel(nn.Module):
