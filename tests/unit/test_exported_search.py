@@ -182,9 +182,10 @@ def test_what_cannot_be_searched_is_refused(
         runtime.load(exported).with_hotwords(HOT)
     assert runtime.main([str(exported), str(files[0]), "--hotwords", "카:six"]) == 2
     assert "'six' is no number" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        cli.main(["transcribe", str(exported), str(files[0]), "--source-lm", str(model)])
-    assert "leave it out" in capsys.readouterr().err
+    for option in ("--source-lm", "--rescore-lm"):
+        with pytest.raises(SystemExit):
+            cli.main(["transcribe", str(exported), str(files[0]), option, str(model)])
+        assert "leave them out" in capsys.readouterr().err
 
 
 def test_hot_words_come_and_go_with_a_request(exported: Path, files: list[Path]) -> None:
