@@ -40,7 +40,7 @@ def quick() -> RunConfig:
 
     ``malgwi train quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores; then
     ``malgwi lm TEXT --tokenizer RUN`` and ``--lm``, which is where letters gain most.
-    Measured: CER without spaces 41.3 % (25.9 to 62.0) with a language model, 54.2 % (38.1 to 77.4)
+    Measured: CER without spaces 40.1 % (24.6 to 61.1) with a language model, 54.2 % (38.1 to 77.4)
     greedy, on unseen speakers and sentences after 3.6 h of real speech (docs/experiments.md).
 
     Alone, letters are as good as syllables; with a language model they are far better, since a
