@@ -118,7 +118,7 @@ def test_what_follows_any_context_sums_to_one(kind: str) -> None:
     nodes = model.start_nodes(1)
     ids = [model.id_of(unit) for unit in next(cut(LINES, model.settings or TextSettings()))]
     for word in ids:
-        probs = np.exp(model.dense(nodes[0].tolist()).astype(np.float64))
+        probs = np.exp(model.dense(nodes)[0].astype(np.float64))
         assert probs.sum() - probs[model.ids["<s>"]] == pytest.approx(1.0, abs=1e-5)
         nodes = model.next_nodes(nodes, np.array([word]))
 
@@ -300,7 +300,7 @@ def test_entropy_pruning_leaves_sums_at_one(text: list[list[str]], threshold: fl
     for units in text[:5]:
         nodes = small.start_nodes(1)
         for unit in units:
-            probs = np.exp(small.dense(nodes[0].tolist()).astype(np.float64))
+            probs = np.exp(small.dense(nodes)[0].astype(np.float64))
             assert probs.sum() - probs[small.ids["<s>"]] == pytest.approx(1.0, abs=1e-4)
             nodes = small.next_nodes(nodes, np.array([small.id_of(unit)]))
     if threshold == 1.0:

@@ -1,9 +1,9 @@
 """An n-gram model as a trie in flat arrays, and bound to a recogniser's tokenizer.
 
 Level k holds the n-grams of k words, ascending word by word; the children of n-gram i are the
-entries ``children[i] : children[i + 1]`` of level k + 1, their words ascending. A look-up is a
-binary search, done for all rows of a beam at once in numpy. Probabilities are kept as ARPA writes
-them, in base 10; what a search sees is natural.
+entries ``children[i] : children[i + 1]`` of level k + 1, their words ascending. Look-ups are done
+for all rows of a beam at once in numpy. Probabilities are kept as ARPA writes them, in base 10;
+what a search sees is natural.
 
 The state of a search is, for each row, the trie's node for every length of what stands before:
 going on by a word is then one look-up a length, and no backoff links are needed.
@@ -38,6 +38,9 @@ from malgwi.types import Tokenizer
 
 Nodes = NDArray[np.int64]
 LN10 = float(np.log(10.0))
+
+#: A look-up halves nothing: it asks this many places at once, since a call costs more than they do.
+_PROBES = np.arange(16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,7 @@ class NgramModel:
     def _children(self, nodes: Nodes, words: NDArray[np.int64], first: int = 1) -> Nodes:
         """Column k: where "n-gram + word" stands in level ``first + k + 1``, or −1.
 
-        One binary search for all rows and lengths: of the time of a small beam, the calls are most.
+        One search for all rows and lengths: of the time of a small beam, the calls are most.
 
         Args:
             nodes: [N, L] places in the levels from ``first`` on; −1 has no children.
@@ -120,22 +123,24 @@ class NgramModel:
         found = np.full(nodes.shape, -1, np.int64)
         if not len(entries):
             return found
-        rows, columns = np.nonzero(nodes >= 0)
-        parents, wanted = nodes[rows, columns], words[rows]
-        low, count = np.zeros((2, len(rows)), np.int64)
-        for column in range(nodes.shape[1]):
-            children = self.levels[first + column - 1].children
-            here = np.flatnonzero(columns == column)
-            if children is not None and len(here):
-                low[here] = begins[first + column - 1] + children[parents[here]]
-                count[here] = children[parents[here] + 1] - children[parents[here]]
-        end = low + count
+        columns, rows = np.nonzero(nodes.T >= 0)
+        parents, wanted = nodes[rows, columns], words[rows, None]
+        low, end = np.zeros((2, len(rows)), np.int64)
+        bounds = columns.searchsorted(np.arange(nodes.shape[1] + 1)).tolist()
+        for level, at, to in zip(range(first - 1, self.order), bounds, bounds[1:], strict=False):
+            children = self.levels[level].children
+            if children is not None and at < to:
+                low[at:to] = children[parents[at:to]] + begins[level]
+                end[at:to] = children[parents[at:to] + 1] + begins[level]
+        count = end - low
         while count.any():  # for the first entry that is not less than the word wanted
-            middle = low + count // 2
-            less = (entries.take(middle, mode="clip") < wanted) & (count > 0)
-            low = np.where(less, middle + 1, low)
-            count = np.where(less, count - 1 - count // 2, count // 2)
-        there = (low < end) & (entries.take(low, mode="clip") == wanted)
+            stride = -(-count // len(_PROBES))
+            probes = low[:, None] + stride[:, None] * _PROBES
+            less = (entries.take(probes, mode="clip") < wanted) & (probes < end[:, None])
+            passed = less.sum(1)
+            low += np.where(passed > 0, (passed - 1) * stride + 1, 0)
+            count = np.where(passed > 0, np.minimum(stride - 1, end - low), 0)
+        there = (low < end) & (entries.take(low, mode="clip") == wanted[:, 0])
         rows, columns = rows[there], columns[there]
         found[rows, columns] = low[there] - begins[first - 1 + columns]
         return found
@@ -178,20 +183,24 @@ class NgramModel:
         text = np.array([self.id_of(unit) for unit in [*context, word]])
         return float(self.log10_probs(text)[-1])
 
-    def dense(self, nodes: Sequence[int]) -> NDArray[np.float32]:
-        """ln P(word | context) of every word, [W] float32.
+    def dense(self, nodes: Nodes) -> NDArray[np.float32]:
+        """ln P(word | context) of every word, [N, W] float32.
 
         Args:
-            nodes: One row of the state: the context's node of each length, or −1.
+            nodes: [N, max(K − 1, 1)] the state's rows.
         """
-        scores = self.levels[0].log10.astype(np.float32)
-        for length, node in enumerate(nodes, start=1):
-            level = self.levels[length - 1]
-            if node < 0 or level.backoff is None or level.children is None:
+        scores = np.repeat(self.levels[0].log10.astype(np.float32)[None], len(nodes), axis=0)
+        for level, longer, column in zip(self.levels, self.levels[1:], nodes.T, strict=False):
+            if level.backoff is None or level.children is None:
                 continue
-            scores = scores + level.backoff[node]
-            own = slice(int(level.children[node]), int(level.children[node + 1]))
-            scores[self.levels[length].words[own]] = self.levels[length].log10[own]
+            (rows,) = (column >= 0).nonzero()
+            here = column[rows]
+            scores[rows] += level.backoff[here][:, None]
+            begins, ends = level.children[here].astype(np.int64), level.children[here + 1]
+            counts = ends - begins
+            ahead = counts.cumsum()
+            own = np.arange(counts.sum()) + (begins - ahead + counts).repeat(counts)
+            scores[rows.repeat(counts), longer.words[own]] = longer.log10[own]
         return scores * np.float32(LN10)
 
     def bind(
@@ -248,7 +257,18 @@ class BoundNgram:
 
     def score(self, state: Nodes) -> NDArray[np.float32]:
         """ln P(token | what stands before), [N, V] float32."""
-        return np.stack([self._row(nodes) for nodes in state])
+        keys = [nodes.tobytes() for nodes in state]
+        found = {key: row for key in keys if (row := self._cache.get(key)) is not None}
+        unseen = {key: number for number, key in enumerate(keys) if key not in found}
+        if unseen:
+            made = self.model.dense(state[list(unseen.values())])[:, self.word_of]
+            found.update(zip(unseen, made, strict=True))
+        for key in keys:
+            self._cache[key] = found[key]
+            self._cache.move_to_end(key)
+        while len(self._cache) > self.capacity:
+            self._cache.popitem(last=False)
+        return np.stack([found[key] for key in keys])
 
     def advance(self, state: Nodes, rows: NDArray[np.int64], tokens: NDArray[np.int64]) -> Nodes:
         """The state whose row i is row ``rows[i]`` followed by ``tokens[i]``, if not negative."""
@@ -263,18 +283,6 @@ class BoundNgram:
         """A number for each row's nodes; two of 2⁶⁴ that agree by chance would be a wonder."""
         numbers: NDArray[np.uint64] = (state.astype(np.uint64) * self._odd).sum(1, dtype=np.uint64)
         return numbers
-
-    def _row(self, nodes: Nodes) -> NDArray[np.float32]:
-        key = nodes.tobytes()
-        row = self._cache.get(key)
-        if row is None:
-            row = self.model.dense(nodes.tolist())[self.word_of]
-            self._cache[key] = row
-            if len(self._cache) > self.capacity:
-                self._cache.popitem(last=False)
-        else:
-            self._cache.move_to_end(key)
-        return row
 
 
 def _word_ids(model: NgramModel, tokenizer: Tokenizer) -> NDArray[np.int64]:
