@@ -19,7 +19,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from malgwi.cli.train import TrainOptions, train_run
 from malgwi.config import RunConfig
@@ -88,19 +88,13 @@ def families() -> dict[str, Trial]:
             ),
             beam="beam",
         ),
-        "conformer": Trial(
-            label="Conformer, 8 × 192, CTC, letters",
-            config=replace(
-                quick,
-                model=ConformerConfig(
-                    front=SubsamplingConfig(kind="stack", factor=4),
-                    encoder=ConformerEncoderConfig(
-                        layers=8, units=192, heads=4, kernel=15, conv_norm="layer", dropout=0.1
-                    ),
-                    decoder=None,
-                ),
-                optim=recipe("conformer_quick").optim,
-            ),
+        "conformer": conformer("Conformer, 8 × 192, CTC, letters"),
+        "conformer80": conformer("the same, syllables, 80 ms", "stack"),
+        "fast_conformer": conformer(
+            "FastConformer: that behind separable convolutions, kernel 9", "separable", kernel=9
+        ),
+        "e_branchformer": conformer(
+            "E-Branchformer, 8 × 192, CTC, syllables, 80 ms", "stack", block="e_branchformer"
         ),
         "transducer": Trial(
             label="transducer, BLSTM 4 × 320 at 80 ms, letters",
@@ -154,6 +148,23 @@ def families() -> dict[str, Trial]:
             label="BLSTM, CTC, 8 kHz (`telephone`), letters", config=recipe("telephone")
         ),
     }
+
+
+def conformer(
+    label: str, front: Literal["stack", "separable"] | None = None, **encoder: Any
+) -> Trial:
+    """A Conformer or a successor, CTC alone: letters, or behind a front of 80 ms syllables."""
+    quick = recipe("quick")
+    sizes = {"layers": 8, "units": 192, "heads": 4, "kernel": 15, "conv_norm": "layer"}
+    model = ConformerConfig(
+        front=SubsamplingConfig(kind=front or "stack", factor=8 if front else 4),
+        encoder=ConformerEncoderConfig(**sizes | encoder),
+        decoder=None,
+        composed_output=front is not None,
+    )
+    tokenizer = TokenizerConfig(kind="syllable") if front else quick.tokenizer
+    optim = recipe("conformer_quick").optim
+    return Trial(label=label, config=replace(quick, model=model, tokenizer=tokenizer, optim=optim))
 
 
 def units() -> dict[str, Trial]:

@@ -1,8 +1,10 @@
 """Conformer: attention by distance, exact fronts, a decoder that steps as it was trained."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from debug_models import BLANK, DEBUG, END, SIZE, START, WIDTH, batch, make
+from debug_models import BLANK, DEBUG, END, SIZE, START, WIDTH, batch, make, objective
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,9 +17,12 @@ from malgwi.nn.conformer_block import (
     RelativeAttention,
     from_distances,
 )
+from malgwi.nn.e_branchformer_block import ConvolutionalGating, Merger
+from malgwi.nn.initialize import check_start
 from malgwi.nn.positions import sinusoids
 from malgwi.nn.subsampling import Subsampling, SubsamplingConfig
 from malgwi.nn.transformer_decoder import TransformerDecoderConfig
+from malgwi.optim import OptimConfig, build_optimizer
 from malgwi.types import NarrowingScorer
 
 ENCODER = ConformerEncoderConfig(layers=1, units=16, heads=2, kernel=5, dropout=0.0)
@@ -65,12 +70,40 @@ def test_attention_is_the_papers_sum_of_content_and_distance() -> None:
     torch.testing.assert_close(layer(x, mask, positions)[0], wanted, atol=1e-5, rtol=1e-4)
 
 
+def test_branches_are_gated_and_merged_as_the_papers_say() -> None:
+    torch.manual_seed(0)
+    config = replace(ENCODER, kernel=3)
+    gating, merger = ConvolutionalGating(config), Merger(config)
+    x, frames = torch.randn(1, 4, 16), 4
+    mask = torch.tensor([[True, True, True, False]])
+
+    def beside(convolution: torch.nn.Conv1d, values: torch.Tensor, i: int) -> torch.Tensor:
+        around = [(k, i + k - 1) for k in range(3) if 0 <= i + k - 1 < 3]
+        summed = sum(convolution.weight[:, 0, k] * values[j] for k, j in around)
+        assert convolution.bias is not None
+        return summed + convolution.bias
+
+    left, right = torch.nn.functional.gelu(gating.widen(gating.norm(x[0]))).split(32, dim=1)
+    gate, far = gating.gate_norm(right), torch.randn(1, 4, 16)
+    near = gating(x, mask)
+    merged = merger(far, near, mask)
+    both = torch.cat([far[0], near[0]], dim=1)
+    for i in range(frames - 1):
+        gated = left[i] * (1 + beside(gating.depthwise, gate, i))
+        torch.testing.assert_close(near[0, i], gating.narrow(gated), atol=1e-5, rtol=1e-4)
+        wanted = merger.narrow(both[i] + beside(merger.depthwise, both, i))
+        torch.testing.assert_close(merged[0, i], wanted, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("kind", "factor"), [("stack", 3), ("stack", 8), ("conv", 4), ("separable", 8)]
 )
-@pytest.mark.parametrize("conv_norm", ["batch", "layer"])
-def test_every_front_and_norm_is_exact_under_padding(
-    kind: str, factor: int, conv_norm: str
+@pytest.mark.parametrize(
+    ("block", "conv_norm"),
+    [("conformer", "batch"), ("conformer", "layer"), ("e_branchformer", "layer")],
+)
+def test_every_front_block_and_norm_is_exact_under_padding(
+    kind: str, factor: int, block: str, conv_norm: str
 ) -> None:
     config = ConformerConfig(
         front=SubsamplingConfig(kind=kind, factor=factor, channels=4),  # type: ignore[arg-type]
@@ -78,6 +111,7 @@ def test_every_front_and_norm_is_exact_under_padding(
             layers=2,
             units=16,
             heads=2,
+            block=block,  # type: ignore[arg-type]
             kernel=5,
             conv_norm=conv_norm,  # type: ignore[arg-type]
         ),
@@ -93,6 +127,25 @@ def test_every_front_and_norm_is_exact_under_padding(
         alone = model.encode(given_batch.features[one, :length], given_batch.lengths[one])
         kept = together.memory[row, : int(alone.lengths)]
         torch.testing.assert_close(alone.memory[0], kept, atol=1e-5, rtol=1e-5)
+
+
+def test_an_e_branchformer_starts_soundly_and_learns_with_every_parameter() -> None:
+    small = DEBUG["conformer"]
+    assert isinstance(small, ConformerConfig)
+    config = replace(small, encoder=replace(small.encoder, block="e_branchformer"), decoder=None)
+    model, batches, loss_of = make(config).train(), [batch(4), batch(5)], objective(config)
+    assert check_start(model, lambda: loss_of.at_start(model, batches[0]), SIZE).warnings == ()
+    optimizer, losses = build_optimizer(model, OptimConfig(learning_rate=5e-3)), []
+    for step in range(20):
+        loss, _ = loss_of(model, batches[step % 2], step / 20, None)
+        optimizer.zero_grad()
+        loss.backward()
+        if step == 0:
+            unmoved = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+            assert [name for name in unmoved if not name.endswith("key.bias")] == []
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.75 * losses[0]
 
 
 def test_stepping_gives_the_teacher_forced_scores_whatever_the_order_of_beams() -> None:

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
-from malgwi.nn.conformer_block import ConformerEncoder, ConformerEncoderConfig
+from malgwi.nn.conformer_block import ConformerEncoderConfig
+from malgwi.nn.conformer_encoder import ConformerEncoder
 from malgwi.nn.output_layer import Letters, output_layer
 from malgwi.nn.subsampling import Subsampling, SubsamplingConfig
 from malgwi.nn.transformer_decoder import (

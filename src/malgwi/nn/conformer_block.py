@@ -1,4 +1,4 @@
-"""The Conformer's encoder: attention for the whole, convolution for the near, between half steps.
+"""The Conformer's block: attention for the whole, convolution for the near, between half steps.
 
 Gulati et al. 2020 (arXiv 2005.08100), §2. Attention is written out, since
 ``nn.MultiheadAttention`` bakes shapes into exports, and masks frames that do not exist;
@@ -17,8 +17,6 @@ from torch import Tensor, nn
 
 from malgwi.errors import ConfigError
 from malgwi.nn.dropout import Dropout
-from malgwi.nn.positions import sinusoids
-from malgwi.nn.recurrent import length_mask
 from malgwi.nn.sequence_norm import SequenceNorm
 
 
@@ -30,16 +28,19 @@ class ConformerEncoderConfig:
         layers: Blocks.
         units: E.
         heads: Of the attention; they divide E.
-        kernel: Frames that the depthwise convolution sees, K; odd, so that it has a middle.
-        expansion: Width of the feed-forward modules over E.
-        conv_norm: Inside the convolution module: ``batch`` (the paper; over valid frames) or
-            ``layer``, which does not care how a batch is made up, nor how small it is.
+        block: ``conformer``, attention before convolution (`ConformerBlock`), or
+            ``e_branchformer``, both side by side (`malgwi.nn.e_branchformer_block`).
+        kernel: Frames that a depthwise convolution sees, K; odd, so that it has a middle.
+        expansion: Width of the feed-forward modules, and of the gated one, over E.
+        conv_norm: Inside the Conformer's convolution module: ``batch`` (the paper; over valid
+            frames) or ``layer``, which does not care how a batch is made up, nor how small it is.
         dropout: On what each module adds, and on attention.
     """
 
     layers: int = 16
     units: int = 144
     heads: int = 4
+    block: Literal["conformer", "e_branchformer"] = "conformer"
     kernel: int = 31
     expansion: int = 4
     conv_norm: Literal["batch", "layer"] = "batch"
@@ -53,31 +54,6 @@ class ConformerEncoderConfig:
             )
         if self.kernel % 2 == 0:
             raise ConfigError(f"model.encoder.kernel is {self.kernel}: it must be odd")
-
-
-class ConformerEncoder(nn.Module):
-    """Blocks over subsampled frames [B, S, E].
-
-    Args:
-        config: Sizes.
-    """
-
-    def __init__(self, config: ConformerEncoderConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.blocks = nn.ModuleList(ConformerBlock(config) for _ in range(config.layers))
-        self.dropout = Dropout(config.dropout)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """x [B, S, E], lengths [B] → [B, S, E], zero in the padding."""
-        frames = x.shape[1]
-        mask = length_mask(lengths, frames)
-        distances = torch.arange(frames - 1, -frames, -1, device=x.device)
-        positions = sinusoids(distances, self.config.units).to(x.dtype)
-        x = self.dropout(x)
-        for block in self.blocks:
-            x = block(x, lengths, mask, positions)
-        return x * mask[..., None]
 
 
 class ConformerBlock(nn.Module):
@@ -173,9 +149,7 @@ class ConvolutionModule(nn.Module):
         units = config.units
         self.norm = nn.LayerNorm(units)
         self.gated = nn.Linear(units, 2 * units)
-        self.depthwise = nn.Conv1d(
-            units, units, config.kernel, padding=config.kernel // 2, groups=units
-        )
+        self.depthwise = depthwise(units, config.kernel)
         self.batch_norm = SequenceNorm(units) if config.conv_norm == "batch" else None
         self.layer_norm = nn.LayerNorm(units) if config.conv_norm == "layer" else None
         self.pointwise = nn.Linear(units, units)
@@ -184,10 +158,21 @@ class ConvolutionModule(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:
         """x [B, S, E], lengths [B], mask [B, S] → what to add to it."""
         x = F.glu(self.gated(self.norm(x)), dim=-1) * mask[..., None]
-        x = self.depthwise(x.transpose(1, 2)).transpose(1, 2)
+        x = over_time(self.depthwise, x)
         if self.batch_norm is not None:
             x = self.batch_norm(x, lengths)
         if self.layer_norm is not None:
             x = self.layer_norm(x)
         added: Tensor = self.dropout(self.pointwise(F.silu(x)))
         return added
+
+
+def depthwise(channels: int, kernel: int) -> nn.Conv1d:
+    """A convolution of each channel by itself, as many frames out as in."""
+    return nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=channels)
+
+
+def over_time(convolution: nn.Conv1d, x: Tensor) -> Tensor:
+    """Convolve x [B, S, channels] along its frames."""
+    convolved: Tensor = convolution(x.transpose(1, 2)).transpose(1, 2)
+    return convolved
