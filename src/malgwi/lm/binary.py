@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from malgwi.errors import CheckpointError
-from malgwi.lm.ngram import Level, NgramModel
+from malgwi.lm.ngram import Joined, Level, NgramModel
 from malgwi.lm.storage import write_whole
 from malgwi.lm.units import TextSettings
 
@@ -80,8 +80,25 @@ def read_binary(path: Path) -> NgramModel:
     levels = [_level(arrays, order) for order in range(1, header["order"] + 1)]
     settings = header["settings"]
     return NgramModel(
-        header["words"], levels, None if settings is None else TextSettings.from_dict(settings)
+        header["words"],
+        levels,
+        None if settings is None else TextSettings.from_dict(settings),
+        joined=_joined(data, header["arrays"], header["order"]),
     )
+
+
+def _joined(data: NDArray[np.uint8], entries: dict[str, Any], order: int) -> dict[str, Joined]:
+    """All levels' arrays of a kind as one view of the file, for the kinds that are not unfolded."""
+    found = {}
+    for name in ("words", "children", "log10", "backoff"):
+        there = range(1, order + (name in ("words", "log10")))
+        own = [entries[f"{name}/{number}"] for number in there if f"{name}/{number}" in entries]
+        kinds = {np.dtype(entry["dtype"]) for entry in own}
+        if len(own) == len(there) and len(kinds) == 1:
+            (kind,) = kinds
+            begins = np.array([entry["at"] // kind.itemsize for entry in own])
+            found[name] = Joined(data[: len(data) // _ALIGNMENT * _ALIGNMENT].view(kind), begins)
+    return found
 
 
 def _proven(path: Path) -> tuple[dict[str, Any], NDArray[np.uint8]]:

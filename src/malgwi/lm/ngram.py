@@ -14,9 +14,8 @@ Shapes: N rows, K order, W words of the model, V vocabulary of the tokenizer.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,6 +59,14 @@ class Level:
         return np.repeat(np.arange(len(self.words)), places[1:] - places[:-1])
 
 
+@dataclass(frozen=True)
+class Joined:
+    """One kind of array of all levels, in one: a look-up then serves all lengths of context."""
+
+    values: NDArray[Any]
+    begins: Nodes  # [K] where each level's begins in that
+
+
 class NgramModel:
     """P(word | up to K − 1 words before), by look-up and backoff.
 
@@ -68,6 +75,8 @@ class NgramModel:
             these, in this order.
         levels: Orders 1 … K.
         settings: How the text was cut that this was trained on; None for a model from elsewhere.
+        joined: The levels' arrays by name, where they lie in one already; others are copied into
+            one when they are asked for.
     """
 
     def __init__(
@@ -75,8 +84,10 @@ class NgramModel:
         words: Sequence[str],
         levels: Sequence[Level],
         settings: TextSettings | None = None,
+        joined: Mapping[str, Joined] | None = None,
     ) -> None:
         self.words = tuple(words)
+        self._joined = dict(joined or {})
         self.levels = tuple(levels)
         self.settings = settings
         self.ids = {word: number for number, word in enumerate(self.words)}
@@ -103,12 +114,33 @@ class NgramModel:
         """
         return self._children(nodes[:, None], words, first=order - 1)[:, 0]
 
-    @cached_property
-    def _entries(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """The words of levels 2 … K one after the other, and where each level begins there."""
-        longer = [level.words for level in self.levels[1:]]
-        begins = np.cumsum([0, *map(len, longer)])
-        return np.concatenate([np.zeros(0, np.uint16), *longer]), begins
+    def joined(self, name: str) -> Joined:
+        """The arrays of that field of `Level`, zeros where a level that has children has none."""
+        if name not in self._joined:
+            arrays = [getattr(level, name) for level in self.levels]
+            for at, level in enumerate(self.levels[:-1]):
+                if arrays[at] is None:
+                    arrays[at] = np.zeros(len(level.words) + 1, np.float32)
+            arrays = [np.zeros(0, np.uint8) if array is None else array for array in arrays]
+            begins = np.cumsum([0, *map(len, arrays[:-1])])
+            self._joined[name] = Joined(np.concatenate(arrays), begins)
+        return self._joined[name]
+
+    def _longer(self, nodes: Nodes, first: int = 1) -> tuple[Nodes, Nodes, Nodes, Nodes]:
+        """Where n-grams have children: column and row, ascending; where those begin and end.
+
+        Args:
+            nodes: [N, L] places in the levels from ``first`` on; −1 has no children.
+            first: Order of the first column.
+
+        Returns:
+            Four arrays, one entry for each node; begin and end are places among the joined words.
+        """
+        columns, rows = (nodes.T[: self.order - first] >= 0).nonzero()
+        children, own = self.joined("children"), self.joined("words").begins[first + columns]
+        at = children.begins[first - 1 + columns] + nodes[rows, columns]
+        begins = children.values.take(at).astype(np.int64) + own
+        return columns, rows, begins, children.values.take(at + 1).astype(np.int64) + own
 
     def _children(self, nodes: Nodes, words: NDArray[np.int64], first: int = 1) -> Nodes:
         """Column k: where "n-gram + word" stands in level ``first + k + 1``, or −1.
@@ -118,31 +150,22 @@ class NgramModel:
         Args:
             nodes: [N, L] places in the levels from ``first`` on; −1 has no children.
             words: [N] word ids.
+            first: Order of the first column.
         """
-        entries, begins = self._entries
         found = np.full(nodes.shape, -1, np.int64)
-        if not len(entries):
-            return found
-        columns, rows = np.nonzero(nodes.T >= 0)
-        parents, wanted = nodes[rows, columns], words[rows, None]
-        low, end = np.zeros((2, len(rows)), np.int64)
-        bounds = columns.searchsorted(np.arange(nodes.shape[1] + 1)).tolist()
-        for level, at, to in zip(range(first - 1, self.order), bounds, bounds[1:], strict=False):
-            children = self.levels[level].children
-            if children is not None and at < to:
-                low[at:to] = children[parents[at:to]] + begins[level]
-                end[at:to] = children[parents[at:to] + 1] + begins[level]
-        count = end - low
+        entries = self.joined("words")
+        columns, rows, low, end = self._longer(nodes, first)
+        wanted, count = words[rows, None], end - low
         while count.any():  # for the first entry that is not less than the word wanted
             stride = -(-count // len(_PROBES))
             probes = low[:, None] + stride[:, None] * _PROBES
-            less = (entries.take(probes, mode="clip") < wanted) & (probes < end[:, None])
+            less = (entries.values.take(probes, mode="clip") < wanted) & (probes < end[:, None])
             passed = less.sum(1)
             low += np.where(passed > 0, (passed - 1) * stride + 1, 0)
             count = np.where(passed > 0, np.minimum(stride - 1, end - low), 0)
-        there = (low < end) & (entries.take(low, mode="clip") == wanted[:, 0])
+        there = (low < end) & (entries.values.take(low, mode="clip") == wanted[:, 0])
         rows, columns = rows[there], columns[there]
-        found[rows, columns] = low[there] - begins[first - 1 + columns]
+        found[rows, columns] = low[there] - entries.begins[first + columns]
         return found
 
     def start_nodes(self, rows: int) -> Nodes:
@@ -189,19 +212,24 @@ class NgramModel:
         Args:
             nodes: [N, max(K − 1, 1)] the state's rows.
         """
-        scores = np.repeat(self.levels[0].log10.astype(np.float32)[None], len(nodes), axis=0)
-        for level, longer, column in zip(self.levels, self.levels[1:], nodes.T, strict=False):
-            if level.backoff is None or level.children is None:
-                continue
-            (rows,) = (column >= 0).nonzero()
-            here = column[rows]
-            scores[rows] += level.backoff[here][:, None]
-            begins, ends = level.children[here].astype(np.int64), level.children[here + 1]
-            counts = ends - begins
-            ahead = counts.cumsum()
-            own = np.arange(counts.sum()) + (begins - ahead + counts).repeat(counts)
-            scores[rows.repeat(counts), longer.words[own]] = longer.log10[own]
-        return scores * np.float32(LN10)
+        (N, L), unigrams = nodes.shape, self.levels[0].log10
+        entries, log10, backoff = (self.joined(n) for n in ("words", "log10", "backoff"))
+        columns, rows, begins, ends = self._longer(nodes)
+        # what a word costs that is found after no context longer than that of its column
+        tail = np.zeros((N, L + 1), np.float32)
+        tail[rows, columns] = backoff.values.take(backoff.begins[columns] + nodes[rows, columns])
+        tail = tail[:, ::-1].cumsum(1)[:, ::-1]
+        scores: NDArray[np.float32] = unigrams + tail[:, :1]
+        counts = ends - begins
+        ahead = counts.cumsum()
+        own = np.arange(counts.sum()) + (begins - ahead + counts).repeat(counts)
+        columns, rows = columns.repeat(counts), rows.repeat(counts)
+        place = rows * len(unigrams) + entries.values.take(own)
+        own += log10.begins[1 + columns] - entries.begins[1 + columns]
+        # columns ascend, and of values for one place numpy keeps the last: the longest context's
+        scores.reshape(-1)[place] = log10.values.take(own) + tail[rows, columns + 1]
+        scores *= np.float32(LN10)
+        return scores
 
     def bind(
         self,
