@@ -89,7 +89,7 @@ def read_binary(path: Path) -> NgramModel:
 
 def _joined(data: NDArray[np.uint8], entries: dict[str, Any], order: int) -> dict[str, Joined]:
     """All levels' arrays of a kind as one view of the file, for the kinds that are not unfolded."""
-    found = {}
+    found, whole = {}, np.asarray(data[: len(data) // _ALIGNMENT * _ALIGNMENT])
     for name in ("words", "children", "log10", "backoff"):
         there = range(1, order + (name in ("words", "log10")))
         own = [entries[f"{name}/{number}"] for number in there if f"{name}/{number}" in entries]
@@ -97,7 +97,7 @@ def _joined(data: NDArray[np.uint8], entries: dict[str, Any], order: int) -> dic
         if len(own) == len(there) and len(kinds) == 1:
             (kind,) = kinds
             begins = np.array([entry["at"] // kind.itemsize for entry in own])
-            found[name] = Joined(data[: len(data) // _ALIGNMENT * _ALIGNMENT].view(kind), begins)
+            found[name] = Joined(whole.view(kind), begins)
     return found
 
 
