@@ -27,7 +27,7 @@ from malgwi.decoders.fusion import FusionConfig
 from malgwi.models.conformer import ConformerConfig
 from malgwi.models.deep_speech import DeepSpeechConfig
 from malgwi.models.deep_speech2 import DeepSpeech2Config
-from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
+from malgwi.models.las import LASConfig, SpellerConfig
 from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
 from malgwi.nn.conformer_block import ConformerEncoderConfig
 from malgwi.nn.subsampling import SubsamplingConfig
@@ -41,7 +41,6 @@ FUSION = {
     "jamo": FusionConfig(lm_weight=0.7, insertion_bonus=1.5),
     "syllable": FusionConfig(lm_weight=0.7, insertion_bonus=3.5),
 }
-LISTENER = ListenerConfig(front="stack", stack=4, layers=4, units=320, layer_norm=True, dropout=0.3)
 SPELLER = SpellerConfig(
     attention="multihead",
     attention_units=256,
@@ -83,7 +82,7 @@ def families() -> dict[str, Trial]:
             label="LAS: the same with a speller, joint, letters",
             config=replace(
                 quick,
-                model=LASConfig(listener=LISTENER, speller=SPELLER, ctc=True),
+                model=replace(quick.model, speller=SPELLER),
                 objective=joint.objective,
             ),
             beam="beam",
@@ -155,7 +154,7 @@ def conformer(
 ) -> Trial:
     """A Conformer or a successor, CTC alone: letters, or behind a front of 80 ms syllables."""
     quick = recipe("quick")
-    sizes = {"layers": 8, "units": 192, "heads": 4, "kernel": 15, "conv_norm": "layer"}
+    sizes: dict[str, Any] = {"layers": 8, "units": 192, "heads": 4, "kernel": 15, "conv_norm": "layer"}
     model = ConformerConfig(
         front=SubsamplingConfig(kind=front or "stack", factor=8 if front else 4),
         encoder=ConformerEncoderConfig(**sizes | encoder),
@@ -169,11 +168,11 @@ def conformer(
 
 def units() -> dict[str, Trial]:
     """Other units, which last longer than letters, so that 80 ms frames are enough."""
-    model = LASConfig(listener=replace(LISTENER, stack=8), speller=None, ctc=True)
+    quick, model = recipe("quick"), stacked(8)
     return {
         kind: Trial(
             label=f"BLSTM, CTC, {label}",
-            config=replace(recipe("quick"), tokenizer=TokenizerConfig(kind=kind), model=model),
+            config=replace(quick, tokenizer=TokenizerConfig(kind=kind), model=model),
         )
         for kind, label in (("syllable", "plain syllables"), ("subword", "2,000 pieces"))
     }
@@ -185,21 +184,21 @@ def settings() -> dict[str, Trial]:
     batches, masking = quick.batches, quick.masking
     assert masking is not None
 
-    def frames(stack: int) -> RunConfig:
-        listener = replace(LISTENER, stack=stack)
-        return replace(quick, model=LASConfig(listener=listener, speller=None, ctc=True))
-
     def batched(**changes: Any) -> RunConfig:
         return replace(quick, batches=replace(batches, **changes))
 
     changed = {
-        "frames30": ("frames of 30 ms", frames(3)),
-        "frames60": ("frames of 60 ms", frames(6)),
+        "frames30": ("frames of 30 ms", replace(quick, model=stacked(3))),
+        "frames60": ("frames of 60 ms", replace(quick, model=stacked(6))),
         "batch40": ("batches of 40 s, not 80", batched(max_batch_s=40.0)),
         "batch160": ("batches of 160 s", batched(max_batch_s=160.0)),
         "curriculum": ("first epoch from short to long", batched(curriculum_epochs=1)),
         "speeds3": ("speeds 0.9, 1 and 1.1", batched(speeds=(0.9, 1.0, 1.1))),
         "speed1": ("no other speeds", batched(speeds=(1.0,))),
+        "no_early": (
+            "CTC's output trained at the end alone",
+            replace(quick, model=replace(stacked(4), early_ctc=0)),
+        ),
         "no_masks": ("no SpecAugment", replace(quick, masking=None)),
         "wide_masks": (
             "masks of twice the width",
@@ -217,6 +216,13 @@ def settings() -> dict[str, Trial]:
         name: Trial(label=f"`quick`, {label}", config=config, synthetic=name == "synthetic")
         for name, (label, config) in changed.items()
     }
+
+
+def stacked(frames: int) -> LASConfig:
+    """`quick`'s model over so many joined frames of 10 ms."""
+    model = recipe("quick").model
+    assert isinstance(model, LASConfig)
+    return replace(model, listener=replace(model.listener, stack=frames))
 
 
 def with_rate(config: RunConfig, rate: float) -> RunConfig:
