@@ -154,7 +154,13 @@ def conformer(
 ) -> Trial:
     """A Conformer or a successor, CTC alone: letters, or behind a front of 80 ms syllables."""
     quick = recipe("quick")
-    sizes: dict[str, Any] = {"layers": 8, "units": 192, "heads": 4, "kernel": 15, "conv_norm": "layer"}
+    sizes: dict[str, Any] = {
+        "layers": 8,
+        "units": 192,
+        "heads": 4,
+        "kernel": 15,
+        "conv_norm": "layer",
+    }
     model = ConformerConfig(
         front=SubsamplingConfig(kind=front or "stack", factor=8 if front else 4),
         encoder=ConformerEncoderConfig(**sizes | encoder),
@@ -210,6 +216,7 @@ def settings() -> dict[str, Trial]:
         ),
         "rate3": ("peak rate 3e-3, not 1.5e-3", with_rate(quick, 3e-3)),
         "rate07": ("peak rate 0.75e-3", with_rate(quick, 7.5e-4)),
+        "lines": ("`telephone`, half of it over lines", with_lines(0.5)),
         "synthetic": ("synthetic speech beside the real", quick),
     }
     return {
@@ -223,6 +230,12 @@ def stacked(frames: int) -> LASConfig:
     model = recipe("quick").model
     assert isinstance(model, LASConfig)
     return replace(model, listener=replace(model.listener, stack=frames))
+
+
+def with_lines(share: float) -> RunConfig:
+    """`telephone`, some of whose speech comes over simulated lines."""
+    config = recipe("telephone")
+    return replace(config, batches=replace(config.batches, telephone_share=share))
 
 
 def with_rate(config: RunConfig, rate: float) -> RunConfig:

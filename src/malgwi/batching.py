@@ -8,7 +8,7 @@ Shapes: B batch, N samples, T frames, U tokens, D features.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from malgwi.augment import SpecAugmentConfig, spec_augment, speed_perturb
 from malgwi.errors import ConfigError, DataError
 from malgwi.features import FrontEnd
 from malgwi.nonspeech import nonspeech
+from malgwi.telephone import TelephoneConfig, simulate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,9 @@ class BatchConfig:
         accumulate: Batches whose gradients are added up before a step.
         nonspeech_share: Sounds without speech and with an empty reference, for each utterance
             (`malgwi.nonspeech`); 0.03 adds three to a hundred, new ones every epoch.
+        telephone_share: Share of utterances that are sent through a telephone line, another one
+            every epoch (`malgwi.telephone`): for wide-band speech that is to serve calls.
+        line: What such lines do to speech.
     """
 
     max_batch_s: float = 120.0
@@ -50,6 +54,8 @@ class BatchConfig:
     curriculum_epochs: int = 0
     accumulate: int = 1
     nonspeech_share: float = 0.0
+    telephone_share: float = 0.0
+    line: TelephoneConfig = field(default_factory=TelephoneConfig)
 
     def __post_init__(self) -> None:
         positive = ("max_batch_s", "max_batch_size", "max_utterance_s", "accumulate")
@@ -58,8 +64,9 @@ class BatchConfig:
                 raise ConfigError(f"batches.{name} is {getattr(self, name)}: it must be positive")
         if not self.speeds or min(self.speeds) <= 0:
             raise ConfigError(f"batches.speeds is {self.speeds}: give one or more positive factors")
-        if not 0 <= self.nonspeech_share <= 1:
-            raise ConfigError(f"batches.nonspeech_share is {self.nonspeech_share}, want 0 to 1")
+        for name in ("nonspeech_share", "telephone_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"batches.{name} is {getattr(self, name)}, want 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,14 +195,42 @@ class Batches:
         sound = nonspeech(round(duration_s * rate), rate, random)
         return Example(id=name, duration_s=duration_s, tokens=()), sound
 
+    def _sent(
+        self,
+        waveforms: Sequence[NDArray[np.float32]],
+        draws: Sequence[Draw],
+        generator: torch.Generator,
+    ) -> list[NDArray[np.float32]]:
+        """Some of the utterances as they come out of a telephone line of their own.
+
+        Not sounds without speech: a line's level is that of the speech on it.
+        """
+        chosen = torch.rand(len(draws), generator=generator) < self.config.telephone_share
+        seed = int(torch.randint(2**62, (), generator=generator))
+        return [
+            simulate(
+                audio,
+                self.config.line,
+                np.random.default_rng((seed, place)),
+                sample_rate_hz=self.front_end.config.sample_rate_hz,
+            )
+            if sent and index < len(self.examples)
+            else audio
+            for place, (audio, sent, (index, _)) in enumerate(
+                zip(waveforms, chosen.tolist(), draws, strict=True)
+            )
+        ]
+
     def load(self, draws: Sequence[Draw], generator: torch.Generator) -> Batch:
-        """Read, perturb, extract and mask one batch; ``generator`` draws the masks."""
+        """Read, perturb, extract and mask one batch; ``generator`` draws lines and masks."""
         drawn = [self._drawn(index) for index, _ in draws]
         examples = [example for example, _ in drawn]
-        waveforms = [
-            torch.from_numpy(speed_perturb(audio, speed))
-            for (_, audio), (_, speed) in zip(drawn, draws, strict=True)
+        perturbed = [
+            speed_perturb(audio, speed) for (_, audio), (_, speed) in zip(drawn, draws, strict=True)
         ]
+        if self.config.telephone_share:
+            perturbed = self._sent(perturbed, draws, generator)
+        waveforms = [torch.from_numpy(audio) for audio in perturbed]
         samples = torch.tensor([len(w) for w in waveforms])
         features, lengths = self.front_end(pad_sequence(waveforms, batch_first=True), samples)
         if self.masking is not None:

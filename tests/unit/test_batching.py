@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from malgwi.augment import policy
 from malgwi.batching import BatchConfig, Batches, Example
-from malgwi.errors import DataError
+from malgwi.errors import ConfigError, DataError
 from malgwi.features import FrontEnd
-from malgwi.front_end import preset
+from malgwi.front_end import FrontEndConfig, preset
 
 RATE = 8000
 
@@ -138,3 +138,33 @@ def test_sounds_without_speech_come_anew_every_epoch_with_nothing_to_write() -> 
     assert loaded.ids[1] == again.ids[0] == f"nonspeech {drawn[1][0] - 40}"
     assert again.tokens.shape == (1, 0)
     assert torch.isfinite(again.features).all()
+
+
+def test_a_share_of_speech_goes_through_a_telephone_line_and_no_other_sound() -> None:
+    random = np.random.default_rng(0)
+    audio = {f"u{i}": random.standard_normal(32_000).astype(np.float32) for i in range(40)}
+    examples = [Example(id=name, duration_s=2.0, tokens=(4,)) for name in audio]
+    # 16 kHz: the upper half is more than a line carries
+    front_end = FrontEnd(FrontEndConfig(normalize="none"))
+    draws = [(i, 1.0) for i in range(41)]  # the last is a sound without speech
+
+    def features(share: float, seed: int = 0) -> torch.Tensor:
+        config = BatchConfig(telephone_share=share, nonspeech_share=0.1)
+        made = Batches(examples, audio, front_end, config, masking=None, padding_id=0, seed=0)
+        return made.load(draws, torch.Generator().manual_seed(seed)).features
+
+    plain, sent, half = features(0.0), features(1.0), features(0.5)
+    changed = (half != plain).flatten(1).any(1)
+    assert 10 <= int(changed.sum()) <= 30
+    assert bool((sent != plain).flatten(1).any(1)[:40].all())
+    assert torch.equal(sent[40], plain[40])
+    high = front_end.config.num_mels * 3 // 4  # above 4 kHz
+    lost = (plain - sent)[:40, :, high:].mean() - (plain - sent)[:40, :, 10:high].mean()
+    assert float(lost) > 1.0
+    assert torch.equal(features(0.5), half)
+    assert not torch.equal(features(0.5, seed=1), half)
+
+
+def test_a_share_beyond_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"batches\.telephone_share is 1\.5, want 0 to 1"):
+        BatchConfig(telephone_share=1.5)
