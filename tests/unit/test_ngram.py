@@ -1,6 +1,7 @@
 """The n-gram model: what a search sees, and its files."""
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,27 @@ def test_what_follows_any_context_sums_to_one(kind: str) -> None:
         probs = np.exp(model.dense(nodes)[0].astype(np.float64))
         assert probs.sum() - probs[model.ids["<s>"]] == pytest.approx(1.0, abs=1e-5)
         nodes = model.next_nodes(nodes, np.array([word]))
+
+
+@pytest.mark.parametrize("rows", [1, 40, 5000])
+def test_look_ups_find_what_stands_in_the_trie(rows: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    trained, _ = model_of("jamo", order=4)
+    write_binary(trained, tmp_path / "jamo.lm")
+    for model in (trained, read_binary(tmp_path / "jamo.lm")):
+        for order, (above, level) in enumerate(pairwise(model.levels), start=2):
+            hung = zip(above.parents().tolist(), level.words.tolist(), strict=True)
+            places = {pair: place for place, pair in enumerate(hung)}
+            nodes = random.integers(-1, len(above.words), rows)
+            words = random.integers(0, len(model.words), rows)
+            known = random.random(rows) < 0.5  # half of them are there
+            chosen = random.integers(0, len(level.words), rows)
+            nodes[known] = above.parents()[chosen[known]]
+            words[known] = level.words[chosen[known]]
+            wanted = [
+                places.get(pair, -1) for pair in zip(nodes.tolist(), words.tolist(), strict=True)
+            ]
+            assert model.child(order, nodes, words).tolist() == wanted
 
 
 def test_a_model_that_does_not_fit_says_in_what() -> None:

@@ -38,8 +38,9 @@ from malgwi.types import Tokenizer
 Nodes = NDArray[np.int64]
 LN10 = float(np.log(10.0))
 
-#: A look-up halves nothing: it asks this many places at once, since a call costs more than they do.
-_PROBES = np.arange(16)
+#: Places that a step of a look-up asks: many while its calls cost more than they do, that is, up to
+#: so many look-ups at once; else two, which is bisection.
+_PROBES, _FEW = np.arange(16), 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,9 +157,10 @@ class NgramModel:
         entries = self.joined("words")
         columns, rows, low, end = self._longer(nodes, first)
         wanted, count = words[rows, None], end - low
+        ahead = _PROBES if len(rows) <= _FEW else _PROBES[:2]
         while count.any():  # for the first entry that is not less than the word wanted
-            stride = -(-count // len(_PROBES))
-            probes = low[:, None] + stride[:, None] * _PROBES
+            stride = -(-count // len(ahead))
+            probes = low[:, None] + stride[:, None] * ahead
             less = (entries.values.take(probes, mode="clip") < wanted) & (probes < end[:, None])
             passed = less.sum(1)
             low += np.where(passed > 0, (passed - 1) * stride + 1, 0)
@@ -215,7 +217,7 @@ class NgramModel:
         (N, L), unigrams = nodes.shape, self.levels[0].log10
         entries, log10, backoff = (self.joined(n) for n in ("words", "log10", "backoff"))
         columns, rows, begins, ends = self._longer(nodes)
-        # what a word costs that is found after no context longer than that of its column
+        # column k: all backoff weights of contexts longer than k words
         tail = np.zeros((N, L + 1), np.float32)
         tail[rows, columns] = backoff.values.take(backoff.begins[columns] + nodes[rows, columns])
         tail = tail[:, ::-1].cumsum(1)[:, ::-1]
