@@ -51,7 +51,7 @@ class FusionConfig:
     source_weight: float = 0.1
     insertion_bonus: float = 2.0
     rescore_weight: float = 0.3
-    rescore_bonus: float = 0.5
+    rescore_bonus: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
