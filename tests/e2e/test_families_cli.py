@@ -27,7 +27,7 @@ OWN = {
     "finetune": ("--model.freeze-layers", "3"),
 }
 SMALL = {
-    "quick": "--model.listener.units 8 --model.listener.layers 1",
+    "quick": "--model.listener.units 8 --model.listener.layers 2 --model.early-ctc 1",
     "las_4_1024": """--model.listener.units 8 --model.listener.conv-channels 4
         --model.speller.units 8 --model.speller.embedding 4 --model.speller.attention-units 8""",
     "deep_speech": "--model.units 32 --model.context 3",
