@@ -17,11 +17,10 @@ from pathlib import Path
 import torch
 
 from malgwi import manifest
-from malgwi.cli.fused import Fused
-from malgwi.cli.transcribe import searched
+from malgwi.cli.search_options import SearchOptions
 from malgwi.evaluate import evaluate
 from malgwi.metrics.error_rate import score
-from malgwi.run import load_config, load_recogniser, references
+from malgwi.run import load_config, references
 
 LEAST = 3
 
@@ -69,8 +68,8 @@ def main() -> None:
     said = references(cuts, config)
     known = references(manifest.read_all([options.train]), config)
     words = rare_words(said.values(), known.values())
-    base = searched(load_recogniser(options.run), options.method, options.beams, None)
-    base = Fused(lm=options.lm).into(base, options.run)
+    search = SearchOptions(method=options.method, beams=options.beams, lm=options.lm)
+    base = search.recogniser(options.run)
     print(f"{len(cuts)} utterances, {len(words)} hot-words\n")
     print("| boost, nats | said | found | heard where not said | CER without spaces |")
     print("|---:" * 5 + "|")

@@ -17,11 +17,10 @@ import torch
 from lhotse.cut import MonoCut
 
 from malgwi import manifest
-from malgwi.cli.fused import Fused
-from malgwi.cli.transcribe import searched
+from malgwi.cli.search_options import SearchOptions
 from malgwi.evaluate import evaluate
 from malgwi.metrics.error_rate import score
-from malgwi.run import load_config, load_recogniser
+from malgwi.run import load_config
 from malgwi.transcribe import Recogniser
 
 
@@ -57,9 +56,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    recogniser = searched(load_recogniser(options.run), options.method, options.beams, None)
-    fused = Fused(lm=options.lm, source_lm=options.source_lm)
-    recogniser = fused.into(recogniser, options.run)
+    recogniser = SearchOptions(
+        method=options.method, beams=options.beams, lm=options.lm, source_lm=options.source_lm
+    ).recogniser(options.run)
     cuts = manifest.read_all([options.dev])
     for source in options.source_weights:
         rates = {

@@ -17,11 +17,10 @@ from pathlib import Path
 import torch
 
 from malgwi import lm, manifest
-from malgwi.cli.fused import Fused
-from malgwi.cli.transcribe import searched
+from malgwi.cli.search_options import SearchOptions
 from malgwi.decoders.rescore import text_log_probs
 from malgwi.metrics.error_rate import score
-from malgwi.run import load_config, load_recogniser, references
+from malgwi.run import load_config, references
 from malgwi.transcribe import Recogniser
 from malgwi.types import Hypothesis
 
@@ -54,9 +53,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     config = load_config(options.run)
-    recogniser = load_recogniser(options.run)
-    recogniser = searched(recogniser, options.method, options.beams, options.beams)
-    recogniser = Fused(lm=options.lm).into(recogniser, options.run)
+    recogniser = SearchOptions(
+        method=options.method, beams=options.beams, nbest=options.beams, lm=options.lm
+    ).recogniser(options.run)
     tokenizer, end_id = recogniser.tokenizer, recogniser.tokenizer.end_id
     said = references(manifest.read_all([options.dev]), config)
     for path in filter(None, (options.lm, options.rescore_lm)):

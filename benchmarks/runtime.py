@@ -82,13 +82,12 @@ def work(kind: str, folder: Path, job: Path) -> dict[str, Any]:
     if kind == "torch":
         import torch
 
-        from malgwi.cli.fused import Fused
-        from malgwi.cli.transcribe import searched
-        from malgwi.run import load_recogniser
+        from malgwi.cli.search_options import SearchOptions
 
         torch.set_num_threads(1)
-        recogniser = searched(load_recogniser(folder), search.method, search.beams, None)
-        recogniser = Fused(lm=language_model).into(recogniser, folder)
+        recogniser = SearchOptions(
+            method=search.method, beams=search.beams, lm=language_model
+        ).recogniser(folder)
     else:
         from malgwi.runtime import load
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from malgwi import manifest
-from malgwi.cli.fused import Fused
+from malgwi.cli.search_options import SearchOptions
 from malgwi.metrics.error_rate import score
-from malgwi.run import load_config, load_recogniser, references
+from malgwi.run import load_config, references
 from malgwi.telephone import TelephoneConfig, simulate
 
 
@@ -32,8 +32,7 @@ def main() -> None:
     cuts = manifest.read_all([options.dev])
     print("| run | CER without spaces, as it is | over lines |\n|---|---|---|")
     for run in options.runs:
-        config, recogniser = load_config(run), load_recogniser(run)
-        recogniser = Fused(lm=options.lm).into(recogniser, run)
+        config, recogniser = load_config(run), SearchOptions(lm=options.lm).recogniser(run)
         rate_hz = recogniser.front_end.config.sample_rate_hz
         plain = [recogniser.front_end.cut_waveform(cut) for cut in cuts]
         sent = [

@@ -27,13 +27,11 @@ from malgwi.decoders.fusion import FusionConfig
 from malgwi.models.conformer import ConformerConfig
 from malgwi.models.deep_speech import DeepSpeechConfig
 from malgwi.models.deep_speech2 import DeepSpeech2Config
-from malgwi.models.las import LASConfig, SpellerConfig
-from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
-from malgwi.nn.conformer_block import ConformerEncoderConfig
+from malgwi.models.las import LASConfig
+from malgwi.models.transducer import TransducerConfig
 from malgwi.nn.subsampling import SubsamplingConfig
 from malgwi.recipes import recipe
 from malgwi.tokenizers import TokenizerConfig
-from malgwi.transcribe import DecodingConfig
 
 #: Weight and bonus of a language model by units, as chosen on a development part before
 #: (docs/experiments.md, "Units of Hangul"); those of pieces are the syllables'.
@@ -41,15 +39,6 @@ FUSION = {
     "jamo": FusionConfig(lm_weight=0.7, insertion_bonus=1.5),
     "syllable": FusionConfig(lm_weight=0.7, insertion_bonus=3.5),
 }
-SPELLER = SpellerConfig(
-    attention="multihead",
-    attention_units=256,
-    heads=4,
-    input_feeding=False,
-    units=320,
-    embedding=128,
-    dropout=0.2,
-)
 HEAD = (
     "| model, units, settings | M parameters | epochs | dev, greedy | dev, beam and LM "
     "| test, greedy | test, beam and LM | × real time, greedy |"
@@ -74,7 +63,11 @@ def trials() -> dict[str, Trial]:
 
 def families() -> dict[str, Trial]:
     """Models of other kinds."""
-    quick, joint = recipe("quick"), recipe("joint_quick")
+    quick, joint, transducer = recipe("quick"), recipe("joint_quick"), recipe("transducer_quick")
+    assert isinstance(quick.model, LASConfig)
+    assert isinstance(joint.model, LASConfig)
+    assert joint.model.speller is not None
+    assert isinstance(transducer.model, TransducerConfig)
     wide_hop = replace(quick.front_end, hop_ms=20.0)
     return {
         "quick": Trial(label="BLSTM, CTC (`quick`), letters", config=quick),
@@ -82,7 +75,7 @@ def families() -> dict[str, Trial]:
             label="LAS: the same with a speller, joint, letters",
             config=replace(
                 quick,
-                model=replace(quick.model, speller=SPELLER),
+                model=replace(quick.model, speller=replace(joint.model.speller, layers=2)),
                 objective=joint.objective,
             ),
             beam="beam",
@@ -99,14 +92,13 @@ def families() -> dict[str, Trial]:
             label="transducer, BLSTM 4 × 320 at 80 ms, letters",
             config=replace(
                 quick,
-                model=TransducerConfig(
-                    encoder=EncoderConfig(stack=8, layers=4, units=320, dropout=0.3),
-                    predictor=PredictorConfig(context=0, embedding=128, units=256, dropout=0.2),
-                    joint_units=256,
-                    ctc=True,
+                model=replace(
+                    transducer.model,
+                    predictor=replace(transducer.model.predictor, context=0),
+                    composed_output=False,
                 ),
-                objective=joint.objective,
-                dev_decoding=DecodingConfig(method="transducer"),
+                objective=transducer.objective,
+                dev_decoding=transducer.dev_decoding,
             ),
             greedy="transducer",
             beam="transducer_beam",
@@ -153,23 +145,18 @@ def conformer(
     label: str, front: Literal["stack", "separable"] | None = None, **encoder: Any
 ) -> Trial:
     """A Conformer or a successor, CTC alone: letters, or behind a front of 80 ms syllables."""
-    quick = recipe("quick")
-    sizes: dict[str, Any] = {
-        "layers": 8,
-        "units": 192,
-        "heads": 4,
-        "kernel": 15,
-        "conv_norm": "layer",
-    }
-    model = ConformerConfig(
+    quick, like = recipe("quick"), recipe("conformer_quick")
+    assert isinstance(like.model, ConformerConfig)
+    model = replace(
+        like.model,
         front=SubsamplingConfig(kind=front or "stack", factor=8 if front else 4),
-        encoder=ConformerEncoderConfig(**sizes | encoder),
+        encoder=replace(like.model.encoder, **encoder),
         decoder=None,
         composed_output=front is not None,
     )
     tokenizer = TokenizerConfig(kind="syllable") if front else quick.tokenizer
-    optim = recipe("conformer_quick").optim
-    return Trial(label=label, config=replace(quick, model=model, tokenizer=tokenizer, optim=optim))
+    config = replace(quick, model=model, tokenizer=tokenizer, optim=like.optim)
+    return Trial(label=label, config=config)
 
 
 def units() -> dict[str, Trial]:

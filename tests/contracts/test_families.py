@@ -79,7 +79,7 @@ def test_no_file_of_a_family_stands_outside_its_table(family: str) -> None:
     folder = Path(import_module(f"malgwi.{family}").__file__ or "").parent
     named = {target.partition(":")[0].rpartition(".")[2] for target in TABLES[family].values()}
     parts = {"corpora": {"rows", "file_tree"}}
-    parts["cli"] = {"score_tables", "score_report", "fused", "lm_neural", "lm_sources"}
+    parts["cli"] = {"score_tables", "score_report", "search_options", "lm_neural", "lm_sources"}
     parts["lm"] = {"units", "storage", "perplexity", "counting", "kneser_ney", "pruning", "arpa"}
     parts["lm"] |= {"binary", "neural_training", "hotwords"}
     parts["decoders"] = {"beam_config", "beam_history", "beam_step", "ctc_prefix"}

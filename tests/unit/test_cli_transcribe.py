@@ -9,7 +9,7 @@ import pytest
 
 from malgwi import lm, tokenizers
 from malgwi.cli import transcribe
-from malgwi.cli.fused import Fused
+from malgwi.cli.search_options import SearchOptions
 from malgwi.config import RunConfig, to_yaml
 from malgwi.decoders.fusion import FusionConfig
 from malgwi.errors import ConfigError, DataError
@@ -37,7 +37,7 @@ class OneSentence:
 def test_digits(
     digits: Any, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(transcribe, "load_recogniser", lambda run: OneSentence())
+    monkeypatch.setattr(SearchOptions, "recogniser", lambda search, run: OneSentence())
     transcribe.main(Path("run"), (Path("a.wav"),), digits=digits)
     assert capsys.readouterr().out == f"{expected}\n"
     transcribe.main(Path("run"), (Path("a.wav"),), digits=digits, format="json")
@@ -57,7 +57,7 @@ def recogniser() -> Recogniser:
     return Recogniser(**parts, decoding=DecodingConfig(method="ctc_beam"))
 
 
-def test_what_is_fused_reaches_the_recogniser_and_the_passport(
+def test_what_is_asked_of_a_search_reaches_the_recogniser_and_the_passport(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(lm, "load", lambda path: Anything())
@@ -66,35 +66,50 @@ def test_what_is_fused_reaches_the_recogniser_and_the_passport(
     path.write_bytes(b"an empty file would do")
     (tmp_path / "words.txt").write_text("말귀:2.5\n\n서울\n", encoding="utf-8")
     words = ("서울역:6", str(tmp_path / "words.txt"))
-    weights = {"lm_weight": 0.7, "lm_bonus": 1.5, "rescore_weight": 0.4, "rescore_bonus": 0.6}
+    weights = {
+        "lm_weight": 0.7,
+        "lm_bonus": 1.5,
+        "source_weight": 0.2,
+        "rescore_weight": 0.4,
+        "rescore_bonus": 0.6,
+    }
     models = {"lm": path, "source_lm": path, "rescore_lm": path}
-    fused = Fused(**models, **weights, hotwords=words)
-    found = fused.into(recogniser(), tmp_path)
+    widths = {"beams": 5, "nbest": 3}
+    search = SearchOptions(method="beam", **widths, **models, **weights, hotwords=words)
+    found = search.into(recogniser(), tmp_path)
+    decoding = found.decoding
+    assert decoding.method == "beam"
+    assert {decoding.beam.beams, decoding.ctc_beam.beams} == {5}
+    assert {decoding.beam.nbest, decoding.ctc_beam.nbest} == {3}
     bound = f"over {found.tokenizer.size} units of hangul digits"
     assert {found.language_model, found.source_model, found.rescoring_model} == {bound}
-    assert found.decoding.fusion == FusionConfig(
-        lm_weight=0.7, insertion_bonus=1.5, rescore_weight=0.4, rescore_bonus=0.6
+    assert decoding.fusion == FusionConfig(
+        lm_weight=0.7,
+        insertion_bonus=1.5,
+        source_weight=0.2,
+        rescore_weight=0.4,
+        rescore_bonus=0.6,
     )
     assert found.hotwords is not None
     assert found.hotwords.ceiling == 2.0  # 서울역: 6 in three; 서울: 4 in two
-    assert fused.bytes_on_disk() == 3 * path.stat().st_size
-    record = fused.record()
+    assert search.bytes_on_disk() == 3 * path.stat().st_size
+    record = search.record()
     digest = sha256(path.read_bytes()).hexdigest()
     assert record["language_model"] == {"path": str(path), "sha256": digest}
     assert record["rescoring_model"] == record["language_model"]
     assert record["hotwords"] == {"서울역": 6.0, "말귀": 2.5, "서울": 4.0}
     path.write_bytes(b"another")
-    assert fused.record()["language_model"] != record["language_model"]
-    assert Fused().record() == {}
+    assert search.record()["language_model"] != record["language_model"]
+    assert SearchOptions().record() == {}
     before = recogniser()
-    assert Fused().into(before, tmp_path) is before
+    assert SearchOptions().into(before, tmp_path) == before
 
 
 def test_what_cannot_be_fused_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(to_yaml(RunConfig()), encoding="utf-8")
     with pytest.raises(DataError, match="make one with  malgwi lm"):
-        Fused(lm=tmp_path / "none").into(recogniser(), tmp_path)
+        SearchOptions(lm=tmp_path / "none").into(recogniser(), tmp_path)
     with pytest.raises(DataError, match="'six' is no number"):
         boosts(["말귀:six"])
     with pytest.raises(ConfigError, match="부산"):
-        Fused(hotwords=("부산",)).into(recogniser(), tmp_path)
+        SearchOptions(hotwords=("부산",)).into(recogniser(), tmp_path)

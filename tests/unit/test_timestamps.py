@@ -16,6 +16,7 @@ from torch import Tensor
 
 from malgwi import tokenizers
 from malgwi.cli import transcribe as command
+from malgwi.cli.search_options import SearchOptions
 from malgwi.decoders.token_times import attention_centres, stretches
 from malgwi.features import FrontEnd
 from malgwi.front_end import FrontEndConfig
@@ -299,7 +300,7 @@ def test_the_command_line(
     tones: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain = replace(ear(), timestamps=False)
-    monkeypatch.setattr(command, "load_recogniser", lambda run: plain)
+    monkeypatch.setattr(SearchOptions, "recogniser", lambda search, run: plain)
     command.main(Path("run"), (tones,), format="json")
     without = json.loads(capsys.readouterr().out)
     command.main(Path("run"), (tones,), format="json", timestamps=True)

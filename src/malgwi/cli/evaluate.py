@@ -20,9 +20,8 @@ from rich.progress import Progress
 from malgwi import __version__, calibration, manifest
 from malgwi.character_confidence import ConfidenceCheck, check, judge, pieces_of
 from malgwi.checkpoint import write_bytes
-from malgwi.cli.fused import Fused
 from malgwi.cli.score_tables import percent
-from malgwi.cli.transcribe import searched
+from malgwi.cli.search_options import AS_SAVED, SearchOptions
 from malgwi.evaluate import Evaluation, evaluate
 from malgwi.evaluate import Utterance as Decoded
 from malgwi.metrics.confidence import Interval, widest
@@ -37,11 +36,11 @@ from malgwi.report import (
     read_contender,
     write_report,
 )
-from malgwi.run import load_config, load_recogniser, references, training_characters
+from malgwi.run import load_config, references, training_characters
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.text.scripts import script
 from malgwi.training_log import read_metrics
-from malgwi.transcribe import Method, Recogniser
+from malgwi.transcribe import Recogniser
 
 
 def main(
@@ -50,18 +49,9 @@ def main(
     /,
     *,
     out: Path | None = None,
-    method: Method | None = None,
-    beams: int | None = None,
+    search: Annotated[SearchOptions, tyro.conf.arg(name="")] = AS_SAVED,
     confidence: bool = False,
     calibrate: bool = False,
-    lm: Path | None = None,
-    lm_weight: float | None = None,
-    lm_bonus: float | None = None,
-    source_lm: Path | None = None,
-    rescore_lm: Path | None = None,
-    rescore_weight: float | None = None,
-    rescore_bonus: float | None = None,
-    hotwords: tuple[str, ...] = (),
     beside: tuple[Path, ...] = (),
     threads: int | None = None,
 ) -> None:
@@ -86,24 +76,12 @@ def main(
         run: A run folder.
         manifests: What to decode.
         out: Folder of the report; the run folder if not given.
-        method: Search otherwise than the run says.
-        beams: Beam width.
+        search: How to search.
         confidence: Check how far the confidence of each character can be believed; the time that
             it takes counts as decoding.
         calibrate: Fit that confidence on this speech, which should be development speech, and
             keep the fit in the run folder for `malgwi transcribe`. It is checked on speakers that
             it was not fitted on.
-        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
-        lm_weight: How much it has to say, if not what the run says.
-        lm_bonus: Nats added for each unit written, since a language model prefers short texts;
-            if not what the run says.
-        source_lm: A language model of the training transcripts, which counts against.
-        rescore_lm: A second language model, such as an LSTM: it ranks anew what a beam search ends
-            with.
-        rescore_weight: How much it has to say, if not what the run says.
-        rescore_bonus: Nats added for each unit then, if not what the run says.
-        hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
-            or files with one a line.
         beside: Folders of other reports on the same manifest: error rate, speed and size of all
             are drawn together.
         threads: CPU threads.
@@ -114,18 +92,7 @@ def main(
         run,
         manifests,
         out or run,
-        method=method,
-        beams=beams,
-        fused=Fused(
-            lm=lm,
-            lm_weight=lm_weight,
-            lm_bonus=lm_bonus,
-            source_lm=source_lm,
-            rescore_lm=rescore_lm,
-            rescore_weight=rescore_weight,
-            rescore_bonus=rescore_bonus,
-            hotwords=hotwords,
-        ),
+        search=search,
         confidence=confidence,
         calibrate=calibrate,
         beside=beside,
@@ -137,19 +104,16 @@ def evaluate_run(
     manifests: Sequence[Path],
     out: Path,
     *,
-    method: str | None = None,
-    beams: int | None = None,
+    search: SearchOptions = AS_SAVED,
     confidence: bool = False,
     calibrate: bool = False,
-    fused: Fused | None = None,
     beside: Sequence[Path] = (),
     console: Console | None = None,
 ) -> Report:
     """Decode, score and write ``out``/report.json, report.html and hypotheses.jsonl."""
     console = console or Console()
     config = load_config(run)
-    fused = fused or Fused()
-    recogniser = fused.into(searched(load_recogniser(run), method, beams, None), run)
+    recogniser = search.recogniser(run)
     if confidence or calibrate:
         recogniser = replace(recogniser, timestamps=True)
     if calibrate:
@@ -166,7 +130,7 @@ def evaluate_run(
             advance=lambda count: progress.advance(task, count),
         )
     scores = score(found.references(), found.hypotheses(), config.text)
-    decoding = asdict(recogniser.decoding) | fused.record()
+    decoding = asdict(recogniser.decoding) | search.record()
     scores = replace(scores, passport=scores.passport.decoded(decoding))
     played = worst(scores, Limits().played)
     report = Report(
@@ -175,7 +139,7 @@ def evaluate_run(
         intervals=intervals(scores, found),
         decoding=decoding,
         speed=found.speed,
-        size=replace(found.size, bytes_on_disk=found.size.bytes_on_disk + fused.bytes_on_disk()),
+        size=replace(found.size, bytes_on_disk=found.size.bytes_on_disk + search.bytes_on_disk()),
         utterances=[
             _shown(u, recogniser, cuts[u.id], played=u.id in played) for u in found.utterances
         ],

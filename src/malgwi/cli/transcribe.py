@@ -11,16 +11,14 @@ import tyro
 
 from malgwi.audio import RawFormat
 from malgwi.checkpoint import write_bytes
-from malgwi.cli.fused import Fused
+from malgwi.cli.search_options import AS_SAVED, SearchOptions
 from malgwi.errors import AudioError, ConfigError
 from malgwi.exported import is_export
-from malgwi.lm.hotwords import boosts
-from malgwi.run import load_recogniser
-from malgwi.runtime import ExportedRecogniser, Heard, load
+from malgwi.runtime import ExportedRecogniser, Heard
 from malgwi.subtitles import to_srt, to_vtt
 from malgwi.text.written_numbers import write_numbers
 from malgwi.timestamps import TimedCharacter, TimedWord, timed_words
-from malgwi.transcribe import DecodingConfig, Method, Recogniser, Recognition, Segment
+from malgwi.transcribe import Recogniser, Recognition, Segment
 
 
 def main(
@@ -32,17 +30,7 @@ def main(
     timestamps: bool = False,
     out: Path | None = None,
     digits: Literal["keep", "written"] = "keep",
-    method: Method | None = None,
-    beams: int | None = None,
-    nbest: int | None = None,
-    lm: Path | None = None,
-    lm_weight: float | None = None,
-    lm_bonus: float | None = None,
-    source_lm: Path | None = None,
-    rescore_lm: Path | None = None,
-    rescore_weight: float | None = None,
-    rescore_bonus: float | None = None,
-    hotwords: tuple[str, ...] = (),
+    search: Annotated[SearchOptions, tyro.conf.arg(name="")] = AS_SAVED,
     raw_rate: int | None = None,
     raw_width: int = 2,
     threads: int | None = None,
@@ -78,20 +66,7 @@ def main(
         digits: `written` puts spoken numbers in figures where they are surely numbers (일곱 시 →
             7시), in the text, not in the segments. It looks at beginnings of words, so it does
             little for a recogniser that leaves out spaces.
-        method: Search otherwise than the run says.
-        beams: Beam width.
-        nbest: Hypotheses to keep (in JSON).
-        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
-        lm_weight: How much it has to say, if not what the run says.
-        lm_bonus: Nats added for each unit written, since a language model prefers short texts;
-            if not what the run says.
-        source_lm: A language model of the training transcripts, which counts against.
-        rescore_lm: A second language model, such as an LSTM: it ranks anew what a beam search ends
-            with.
-        rescore_weight: How much it has to say, if not what the run says.
-        rescore_bonus: Nats added for each unit then, if not what the run says.
-        hotwords: Phrases to expect, `말귀` or `말귀:6` with what each occurrence is worth in nats,
-            or files with one a line.
+        search: How to search.
         raw_rate: Sample rate of headerless PCM.
         raw_width: Bytes a sample of headerless PCM.
         threads: CPU threads.
@@ -104,16 +79,6 @@ def main(
         torch.set_num_threads(threads)
     if timestamps and format == "txt":
         raise ConfigError("--timestamps has no place in plain text: add --format json, srt or vtt")
-    fused = Fused(
-        lm=lm,
-        lm_weight=lm_weight,
-        lm_bonus=lm_bonus,
-        source_lm=source_lm,
-        rescore_lm=rescore_lm,
-        rescore_weight=rescore_weight,
-        rescore_bonus=rescore_bonus,
-        hotwords=hotwords,
-    )
     timed = timestamps or format in ("srt", "vtt")
     recogniser: Recogniser | ExportedRecogniser
     if is_export(run):
@@ -122,9 +87,9 @@ def main(
                 f"{run} is an export, which finds no times: leave out --timestamps and subtitles, "
                 "or give the run folder that it came from"
             )
-        recogniser = exported(run, fused, method, beams, nbest, threads)
+        recogniser = search.exported(run, threads)
     else:
-        recogniser = fused.into(searched(load_recogniser(run), method, beams, nbest), run)
+        recogniser = search.recogniser(run)
         if timed:
             recogniser = dataclasses.replace(recogniser, timestamps=True)
     raw = (
@@ -148,49 +113,6 @@ def main(
         print(f"{len(failed)} of {len(files)} files could not be read:", file=sys.stderr)
         print("\n".join(f"  {line}" for line in failed), file=sys.stderr)
         raise SystemExit(1)
-
-
-def exported(
-    folder: Path,
-    fused: Fused,
-    method: str | None,
-    beams: int | None,
-    nbest: int | None,
-    threads: int | None,
-) -> ExportedRecogniser:
-    """An exported recogniser with what the command line says about the search."""
-    if fused.source_lm is not None or fused.rescore_lm is not None:
-        raise ConfigError(
-            f"{folder} is an export of CTC alone, which gains nothing by --source-lm and is not "
-            "searched twice (--rescore-lm): leave them out, or give the run folder it came from"
-        )
-    return load(
-        folder,
-        threads=threads,
-        method=method,
-        beams=beams,
-        nbest=nbest,
-        lm=fused.lm,
-        lm_weight=fused.lm_weight,
-        lm_bonus=fused.lm_bonus,
-        hotwords=boosts(fused.hotwords),
-    )
-
-
-def searched(
-    recogniser: Recogniser, method: str | None, beams: int | None, nbest: int | None
-) -> Recogniser:
-    """The recogniser with what the command line says about the search."""
-    config: DecodingConfig = recogniser.decoding
-    asked: dict[str, Any] = {"beams": beams, "nbest": nbest}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    changes: dict[str, Any] = {
-        "beam": dataclasses.replace(config.beam, **asked),
-        "ctc_beam": dataclasses.replace(config.ctc_beam, **asked),
-    }
-    if method is not None:
-        changes["method"] = method
-    return recogniser.with_decoding(**changes)
 
 
 def shown(
