@@ -11,19 +11,18 @@ Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features,
 from dataclasses import dataclass, field
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from malgwi.errors import ConfigError
-from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
+from malgwi.nn.acoustic_model import Encoded, Writer
 from malgwi.nn.conformer_block import ConformerEncoderConfig
 from malgwi.nn.conformer_encoder import ConformerEncoder
-from malgwi.nn.output_layer import Letters, output_layer
+from malgwi.nn.output_layer import Letters, letters_to_compose, output_layer
 from malgwi.nn.subsampling import Subsampling, SubsamplingConfig
 from malgwi.nn.transformer_decoder import (
-    DecoderScorer,
     TransformerDecoder,
     TransformerDecoderConfig,
+    TransformerWriter,
 )
 
 
@@ -60,7 +59,7 @@ class ConformerConfig:
         return None if self.decoder is None else "attention"
 
 
-class Conformer(AcousticModel):
+class Conformer(TransformerWriter):
     """Front, encoder, and its heads.
 
     Args:
@@ -78,9 +77,7 @@ class Conformer(AcousticModel):
         letters: Letters | None = None,
     ) -> None:
         super().__init__()
-        if config.composed_output and letters is None:
-            raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
-        letters, rank = (letters if config.composed_output else None), config.output_rank
+        letters, rank = letters_to_compose(config.composed_output, letters), config.output_rank
         self.config, self.size = config, size
         units, head = config.encoder.units, config.decoder
         self.front = Subsampling(inputs, units, config.front)
@@ -96,33 +93,3 @@ class Conformer(AcousticModel):
         memory = self.encoder(x, lengths)
         log_probs = None if self.ctc is None else self.ctc(memory).float().log_softmax(-1)
         return Encoded(memory, lengths, log_probs)
-
-    def write(
-        self,
-        tokens: Tensor,
-        encoded: Encoded,
-        sampling: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """The decoder, teacher-forced: logits [B, U + 1, V].
-
-        Raises:
-            ConfigError: Scheduled sampling is wanted: it would undo what is parallel here.
-        """
-        if sampling > 0:
-            raise ConfigError(
-                f"objective.sampling is {sampling}: a Transformer decoder trains on whole "
-                "references at once; set it to 0"
-            )
-        logits: Tensor = self._writer()(tokens, encoded.memory, encoded.lengths)
-        return logits
-
-    def scorer(self, encoded: Encoded) -> DecoderScorer:
-        """The decoder as a beam search sees it, for one encoded batch."""
-        decoder = self._writer()
-        return DecoderScorer(decoder, decoder.hear(encoded.memory, encoded.lengths))
-
-    def _writer(self) -> TransformerDecoder:
-        if self.decoder is None:
-            raise TypeError("this Conformer has no attention head: model.decoder is None")
-        return self.decoder

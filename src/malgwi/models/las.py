@@ -19,7 +19,7 @@ from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.attention import ATTENTIONS, Attend, AttentionKind
 from malgwi.nn.dropout import Dropout
-from malgwi.nn.output_layer import Letters, output_layer
+from malgwi.nn.output_layer import Letters, letters_to_compose, output_layer
 from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
 from malgwi.nn.subsampling import join_frames
 
@@ -338,9 +338,7 @@ class LAS(AcousticModel):
         letters: Letters | None = None,
     ) -> None:
         super().__init__()
-        if config.composed_output and letters is None:
-            raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
-        letters, rank = (letters if config.composed_output else None), config.output_rank
+        letters, rank = letters_to_compose(config.composed_output, letters), config.output_rank
         self.config, self.size, self.early_ctc = config, size, config.early_ctc
         self.listener = Listener(inputs, config.listener)
         width, head = self.listener.outputs, config.speller

@@ -23,14 +23,14 @@ from torch import Tensor
 from malgwi import encoder_folder
 from malgwi.errors import ConfigError
 from malgwi.front_end import FrontEndConfig
-from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
+from malgwi.nn.acoustic_model import Encoded, Writer
 from malgwi.nn.dropout import Dropout
-from malgwi.nn.output_layer import Letters, output_layer
+from malgwi.nn.output_layer import Letters, letters_to_compose, output_layer
 from malgwi.nn.recurrent import length_mask
 from malgwi.nn.transformer_decoder import (
-    DecoderScorer,
     TransformerDecoder,
     TransformerDecoderConfig,
+    TransformerWriter,
 )
 from malgwi.nn.utterance_norm import SteadyNorm, UtteranceNorm
 
@@ -131,7 +131,7 @@ class PretrainedConfig:
             )
 
 
-class Pretrained(AcousticModel):
+class Pretrained(TransformerWriter):
     """An encoder of that folder, untrained until `load_pretrained`, and its heads.
 
     Args:
@@ -155,8 +155,6 @@ class Pretrained(AcousticModel):
         letters: Letters | None = None,
     ) -> None:
         super().__init__()
-        if config.composed_output and letters is None:
-            raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
         self.config, self.size = config, size
         self.folder = config.find()
         self.settings = _settings(encoder_folder.architecture(self.folder), config)
@@ -164,7 +162,7 @@ class Pretrained(AcousticModel):
         self.max_frames = 2 * self.settings.max_source_positions if self.whisper else None
         self.encoder: Any = self._prepared(encoder_folder.model_class(self.settings)(self.settings))
         self.dropout = Dropout(config.head_dropout)
-        letters, rank = (letters if config.composed_output else None), config.output_rank
+        letters, rank = letters_to_compose(config.composed_output, letters), config.output_rank
         width = self.settings.hidden_size
         self.ctc = output_layer(width, size, letters, rank)
         self.decoder = (
@@ -225,36 +223,6 @@ class Pretrained(AcousticModel):
         memory, frames = hear(features, lengths)
         log_probs = self.ctc(self.dropout(memory)).float().log_softmax(-1)
         return Encoded(memory, frames, log_probs)
-
-    def write(
-        self,
-        tokens: Tensor,
-        encoded: Encoded,
-        sampling: float = 0.0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """The decoder of a joint head, teacher-forced: logits [B, U + 1, V].
-
-        Raises:
-            ConfigError: Scheduled sampling is wanted: it would undo what is parallel here.
-        """
-        if sampling > 0:
-            raise ConfigError(
-                f"objective.sampling is {sampling}: a Transformer decoder trains on whole "
-                "references at once; set it to 0"
-            )
-        logits: Tensor = self._writer()(tokens, encoded.memory, encoded.lengths)
-        return logits
-
-    def scorer(self, encoded: Encoded) -> DecoderScorer:
-        """The decoder of a joint head as a beam search sees it, for one encoded batch."""
-        decoder = self._writer()
-        return DecoderScorer(decoder, decoder.hear(encoded.memory, encoded.lengths))
-
-    def _writer(self) -> TransformerDecoder:
-        if self.decoder is None:
-            raise TypeError("this encoder has no attention head: model.joint is False")
-        return self.decoder
 
     def _hear_waveform(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Waveforms [B, N, 1] → memory [B, S, E] and its lengths [B].

@@ -12,7 +12,6 @@ Shapes: B batch, T frames, S encoder frames, U tokens, V vocabulary, D features,
 J joint width, Q units of the prediction network, N rows (B × beams).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -20,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.dropout import Dropout
+from malgwi.nn.output_layer import Letters, letters_to_compose
 from malgwi.nn.recurrent import Cell, RecurrentLayer
 
 
@@ -195,12 +194,10 @@ class Transducer(AcousticModel):
         inputs: int,
         size: int,
         config: TransducerConfig,
-        letters: Sequence[tuple[int, int, int]] | None = None,
+        letters: Letters | None = None,
     ) -> None:
         super().__init__()
-        if config.composed_output and letters is None:
-            raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
-        letters = letters if config.composed_output else None
+        letters = letters_to_compose(config.composed_output, letters)
         self.config, self.size = config, size
         self.encoder = Encoder(inputs, config.encoder)
         self.predictor = Predictor(size, config.predictor)

@@ -12,6 +12,17 @@ from malgwi.nn.factored_output import FactoredOutput
 Letters = Sequence[tuple[int, int, int]]
 
 
+def letters_to_compose(composed: bool, letters: Letters | None) -> Letters | None:
+    """The letters of a model with ``composed_output``; None for any other.
+
+    Raises:
+        ConfigError: A composed output without letters.
+    """
+    if composed and letters is None:
+        raise ConfigError("composed_output needs a tokenizer of syllables (letters missing)")
+    return letters if composed else None
+
+
 def output_layer(
     inputs: int, size: int, letters: Letters | None = None, rank: int | None = None
 ) -> nn.Module:

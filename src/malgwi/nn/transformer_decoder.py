@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from malgwi.errors import ConfigError
+from malgwi.nn.acoustic_model import AcousticModel, Encoded
 from malgwi.nn.attention import MultiHead
 from malgwi.nn.dropout import Dropout
 from malgwi.nn.output_layer import Letters, output_layer
@@ -206,3 +207,39 @@ class DecoderScorer:
     def select(self, state: DecoderState, rows: Tensor) -> DecoderState:
         """State whose row i is row ``rows[i]``."""
         return DecoderState(state.keys[:, rows], state.values[:, rows])
+
+
+class TransformerWriter(AcousticModel):
+    """An acoustic model whose attention head, where it has one, is a Transformer decoder."""
+
+    decoder: TransformerDecoder | None
+
+    def write(
+        self,
+        tokens: Tensor,
+        encoded: Encoded,
+        sampling: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The decoder, teacher-forced: logits [B, U + 1, V].
+
+        Raises:
+            ConfigError: Scheduled sampling is wanted: it would undo what is parallel here.
+        """
+        if sampling > 0:
+            raise ConfigError(
+                f"objective.sampling is {sampling}: a Transformer decoder trains on whole "
+                "references at once; set it to 0"
+            )
+        logits: Tensor = self._writer()(tokens, encoded.memory, encoded.lengths)
+        return logits
+
+    def scorer(self, encoded: Encoded) -> DecoderScorer:
+        """The decoder as a beam search sees it, for one encoded batch."""
+        decoder = self._writer()
+        return DecoderScorer(decoder, decoder.hear(encoded.memory, encoded.lengths))
+
+    def _writer(self) -> TransformerDecoder:
+        if self.decoder is None:
+            raise TypeError(f"{type(self).__name__} has no attention head")
+        return self.decoder

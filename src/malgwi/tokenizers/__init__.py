@@ -15,7 +15,7 @@ table of the hackathon, which brings its own.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,6 +69,43 @@ class TokenizerConfig:
             )
         if self.algorithm not in ("unigram", "bpe"):
             raise ConfigError(f"tokenizer algorithm {self.algorithm!r}: known are unigram, bpe")
+
+
+class SymbolTokenizer:
+    """One id a symbol of a list: what the kinds that cut text by rule have in common.
+
+    Args:
+        symbols: In id order, from id 4 on.
+        spaces: Whether spaces are encoded.
+    """
+
+    blank_id: int = BLANK_ID
+    start_id: int = START_ID
+    end_id: int = END_ID
+    unknown_id: int | None = UNKNOWN_ID
+
+    def __init__(self, symbols: Iterable[str], *, spaces: bool) -> None:
+        self.symbols = tuple(symbols)
+        self.spaces = spaces
+        self._ids = {symbol: FIRST_ID + index for index, symbol in enumerate(self.symbols)}
+
+    @property
+    def size(self) -> int:
+        """Number of ids, the four special ones included."""
+        return FIRST_ID + len(self.symbols)
+
+    def cut(self, text: str) -> Iterable[str]:
+        """The symbols of a canonical text; here its characters."""
+        return text
+
+    def encode(self, text: str) -> list[int]:
+        """One id a symbol; symbols outside the vocabulary are ``unknown_id``."""
+        symbols = self.cut(canonical(text, spaces=self.spaces))
+        return [self._ids.get(symbol, UNKNOWN_ID) for symbol in symbols]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The symbols of ``ids``; special ids write nothing."""
+        return "".join(self.symbols[token - FIRST_ID] for token in ids if token >= FIRST_ID)
 
 
 def train(texts: Iterable[str], config: TokenizerConfig | None = None) -> Tokenizer:

@@ -9,22 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from malgwi.text import hangul
-from malgwi.tokenizers import (
-    BLANK_ID,
-    END_ID,
-    FIRST_ID,
-    START_ID,
-    UNKNOWN_ID,
-    TokenizerConfig,
-    canonical,
-    frequent,
-)
+from malgwi.tokenizers import SymbolTokenizer, TokenizerConfig, frequent
 
-_FIRST_SYLLABLE = "가"
-_NUM_SYLLABLES = 11_172
+_SYLLABLES = tuple(map(chr, range(ord("가"), ord("힣") + 1)))
 
 
-class HangulBlockTokenizer:
+class HangulBlockTokenizer(SymbolTokenizer):
     """Characters ↔ ids.
 
     Args:
@@ -38,16 +28,9 @@ class HangulBlockTokenizer:
     'A가각뷁'
     """
 
-    blank_id: int = BLANK_ID
-    start_id: int = START_ID
-    end_id: int = END_ID
-    unknown_id: int | None = UNKNOWN_ID
-
     def __init__(self, others: Sequence[str], *, spaces: bool) -> None:
         self.others = tuple(others)
-        self.spaces = spaces
-        self._ids = {symbol: FIRST_ID + index for index, symbol in enumerate(self.others)}
-        self._first = FIRST_ID + len(self.others)
+        super().__init__(self.others + _SYLLABLES, spaces=spaces)
 
     @classmethod
     def train(cls, texts: Iterable[str], config: TokenizerConfig) -> "HangulBlockTokenizer":
@@ -63,26 +46,3 @@ class HangulBlockTokenizer:
     def to_dict(self) -> dict[str, Any]:
         """A record for JSON."""
         return {"kind": "hangul_block", "spaces": self.spaces, "others": list(self.others)}
-
-    @property
-    def size(self) -> int:
-        """Number of ids, the four special ones included."""
-        return self._first + _NUM_SYLLABLES
-
-    def encode(self, text: str) -> list[int]:
-        """One id a character; other characters that training lacked are ``unknown_id``."""
-        return [self._id(ch) for ch in canonical(text, spaces=self.spaces)]
-
-    def _id(self, ch: str) -> int:
-        if hangul.is_syllable(ch):
-            return self._first + ord(ch) - ord(_FIRST_SYLLABLE)
-        return self._ids.get(ch, UNKNOWN_ID)
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The characters of ``ids``; special ids write nothing."""
-        return "".join(self._character(token) for token in ids if token >= FIRST_ID)
-
-    def _character(self, token: int) -> str:
-        if token >= self._first:
-            return chr(ord(_FIRST_SYLLABLE) + token - self._first)
-        return self.others[token - FIRST_ID]

@@ -13,16 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from malgwi.text import hangul
-from malgwi.tokenizers import (
-    BLANK_ID,
-    END_ID,
-    FIRST_ID,
-    START_ID,
-    UNKNOWN_ID,
-    TokenizerConfig,
-    canonical,
-    frequent,
-)
+from malgwi.tokenizers import SymbolTokenizer, TokenizerConfig, frequent
 
 #: 19 initials, 21 medials, 27 finals in code-point order.
 CONJOINING = (
@@ -32,7 +23,7 @@ CONJOINING = (
 )
 
 
-class JamoTokenizer:
+class JamoTokenizer(SymbolTokenizer):
     """Letters ↔ ids.
 
     Args:
@@ -44,16 +35,9 @@ class JamoTokenizer:
     (5, '닭ㅋㅋ')
     """
 
-    blank_id: int = BLANK_ID
-    start_id: int = START_ID
-    end_id: int = END_ID
-    unknown_id: int | None = UNKNOWN_ID
-
     def __init__(self, others: Sequence[str], *, spaces: bool) -> None:
         self.others = tuple(others)
-        self.spaces = spaces
-        self.symbols = CONJOINING + self.others
-        self._ids = {symbol: FIRST_ID + index for index, symbol in enumerate(self.symbols)}
+        super().__init__(CONJOINING + self.others, spaces=spaces)
 
     @classmethod
     def train(cls, texts: Iterable[str], config: TokenizerConfig) -> "JamoTokenizer":
@@ -74,20 +58,14 @@ class JamoTokenizer:
         """A record for JSON."""
         return {"kind": "jamo", "spaces": self.spaces, "others": list(self.others)}
 
-    @property
-    def size(self) -> int:
-        """Number of ids, the four special ones included."""
-        return FIRST_ID + len(self.symbols)
-
-    def encode(self, text: str) -> list[int]:
-        """Two or three ids a syllable, one for any other character."""
-        return [
-            self._ids.get(symbol, UNKNOWN_ID)
-            for ch in canonical(text, spaces=self.spaces)
+    def cut(self, text: str) -> Iterable[str]:
+        """Two or three letters a syllable, any other character as it is."""
+        return (
+            symbol
+            for ch in text
             for symbol in (hangul.to_jamo(ch) if hangul.is_syllable(ch) else ch)
-        ]
+        )
 
     def decode(self, ids: Sequence[int]) -> str:
         """Letters joined into syllables; what does not join stays a letter, specials vanish."""
-        letters = "".join(self.symbols[token - FIRST_ID] for token in ids if token >= FIRST_ID)
-        return unicodedata.normalize("NFC", letters)
+        return unicodedata.normalize("NFC", super().decode(ids))
