@@ -7,7 +7,6 @@ convolution, no gates: the paper's point was that this is enough, given data.
 Shapes: B batch, T frames, S encoder frames, V vocabulary, D features, C frames of context, H units.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +15,8 @@ from torch import Tensor, nn
 
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
 from malgwi.nn.clipped_recurrence import SummedRecurrence, clipped_relu
-from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.dropout import Dropout
+from malgwi.nn.output_layer import Letters, letters_to_compose, output_layer
 from malgwi.nn.recurrent import length_mask
 
 
@@ -68,7 +67,7 @@ class DeepSpeech(AcousticModel):
         inputs: int,
         size: int,
         config: DeepSpeechConfig,
-        letters: Sequence[tuple[int, int, int]] | None = None,
+        letters: Letters | None = None,
     ) -> None:
         super().__init__()
         self.config, self.size = config, size
@@ -78,7 +77,7 @@ class DeepSpeech(AcousticModel):
         self.projection = nn.Linear(units, units)  # W⁽⁴⁾ and b⁽⁴⁾, one for both directions
         self.recurrent = SummedRecurrence(units, "rnn", bidirectional=True)
         self.joined = nn.Linear(units, units)
-        self.ctc = ComposedOutput(units, size, letters if config.composed_output else None)
+        self.ctc = output_layer(units, size, letters_to_compose(config.composed_output, letters))
         self.dropout = Dropout(config.dropout)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:

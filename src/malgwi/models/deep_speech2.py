@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from malgwi.errors import ConfigError
 from malgwi.nn.acoustic_model import AcousticModel, Encoded
 from malgwi.nn.clipped_recurrence import GATES, ClippedCell, SummedRecurrence, clipped_relu
-from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.dropout import Dropout
+from malgwi.nn.output_layer import Letters, letters_to_compose, output_layer
 from malgwi.nn.recurrent import length_mask
 from malgwi.nn.sequence_norm import SequenceNorm
 
@@ -89,7 +89,7 @@ class DeepSpeech2(AcousticModel):
         inputs: int,
         size: int,
         config: DeepSpeech2Config,
-        letters: Sequence[tuple[int, int, int]] | None = None,
+        letters: Letters | None = None,
     ) -> None:
         super().__init__()
         self.config, self.size = config, size
@@ -100,7 +100,7 @@ class DeepSpeech2(AcousticModel):
         self.row = RowConvolution(units, config.lookahead) if config.lookahead else None
         self.dense = nn.Linear(units, units, bias=False)
         self.norm = SequenceNorm(units)
-        self.ctc = ComposedOutput(units, size, letters if config.composed_output else None)
+        self.ctc = output_layer(units, size, letters_to_compose(config.composed_output, letters))
         self.dropout = Dropout(config.dropout)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:

@@ -20,9 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
-from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.dropout import Dropout
-from malgwi.nn.output_layer import Letters, letters_to_compose
+from malgwi.nn.output_layer import Letters, letters_to_compose, output_layer
 from malgwi.nn.recurrent import Cell, RecurrentLayer
 
 
@@ -203,8 +202,8 @@ class Transducer(AcousticModel):
         self.predictor = Predictor(size, config.predictor)
         self.hear = nn.Linear(self.encoder.outputs, config.joint_units)
         self.say = nn.Linear(config.predictor.units, config.joint_units, bias=False)
-        self.output = ComposedOutput(config.joint_units, size, letters)
-        self.ctc = ComposedOutput(self.encoder.outputs, size, letters) if config.ctc else None
+        self.output = output_layer(config.joint_units, size, letters)
+        self.ctc = output_layer(self.encoder.outputs, size, letters) if config.ctc else None
 
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D], lengths [B] → what the encoder heard."""
