@@ -1,94 +1,29 @@
 """Beam search against exhaustive search, teacher forcing, greedy decoding and its own promises."""
 
 import json
-from dataclasses import asdict, dataclass, replace
-from itertools import product
+from dataclasses import asdict, replace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from torch import Tensor
-from toy_language_model import RandomTrigram, score_of
+from small_search import (
+    MAX_LENGTH,
+    SCORINGS,
+    WIDE,
+    Batch,
+    ctc_table,
+    exhaustive,
+    log_of,
+)
 from toy_scorer import BLANK, END, START, CyclingSpeller, EvenSpeller, RandomSpeller, forced
 
 from malgwi.decoders.attention_beam import BeamConfig, beam_search
-from malgwi.decoders.fusion import Fusion
-from malgwi.decoders.greedy import attention_greedy
 from malgwi.errors import ConfigError, MalgwiError
-from malgwi.lm.hotwords import HotWords
-from malgwi.types import Hypothesis, LanguageModel, StepScorer
-
-TOKENS = (3, 4, 5)
-VOCABULARY_SIZE = 6
-MAX_LENGTH = 3
-WIDE = 27 * 4  # every candidate of the last step
-
-SCORINGS = {
-    "plain": BeamConfig(length_normalization=0.0),
-    "length": BeamConfig(length_normalization=1.0),
-    "half length": BeamConfig(length_normalization=0.5),
-    "coverage": BeamConfig(length_normalization=0.0, coverage_weight=0.8),
-    "length and coverage": BeamConfig(coverage_weight=0.3, coverage_threshold=0.2),
-    "end threshold": BeamConfig(length_normalization=0.0, end_threshold=1.2),
-    "ctc": BeamConfig(length_normalization=0.0, ctc_weight=0.4),
-    "ctc alone": BeamConfig(length_normalization=0.0, ctc_weight=1.0),
-    "all": BeamConfig(coverage_weight=0.5, end_threshold=1.5, ctc_weight=0.3),
-}
+from malgwi.types import StepScorer
 
 seeds = st.integers(0, 2**31)
 scorings = pytest.mark.parametrize("config", SCORINGS.values(), ids=SCORINGS.keys())
-
-
-@dataclass
-class Batch:
-    """A random model over a few utterances, with a CTC layer that has nothing to do with it."""
-
-    scorer: RandomSpeller
-    ctc_log_probs: Tensor
-    max_lengths: Tensor
-    language_model: LanguageModel | None = None
-
-    @staticmethod
-    def of(
-        seed: int, lengths: list[int], max_lengths: list[int], sharpness: float = 3.0
-    ) -> "Batch":
-        scorer = RandomSpeller(
-            seed=seed, lengths=lengths, vocabulary_size=VOCABULARY_SIZE, sharpness=sharpness
-        )
-        g = torch.Generator().manual_seed(seed + 1)
-        ctc = 2 * torch.randn(len(lengths), max(lengths), VOCABULARY_SIZE, generator=g)
-        return Batch(scorer, ctc.log_softmax(-1), torch.tensor(max_lengths))
-
-    def only(self, b: int) -> "Batch":
-        length = int(self.scorer.lengths[b])
-        ctc = self.ctc_log_probs[b : b + 1, :length]
-        only = self.scorer.only(b)
-        return Batch(only, ctc, self.max_lengths[b : b + 1], self.language_model)
-
-    def search(self, config: BeamConfig) -> list[list[Hypothesis]]:
-        return beam_search(
-            self.scorer,
-            start_id=START,
-            end_id=END,
-            encoder_lengths=self.scorer.lengths,
-            max_lengths=self.max_lengths,
-            config=config,
-            ctc_log_probs=self.ctc_log_probs,
-            blank_id=BLANK,
-            language_model=self.language_model,
-        )
-
-    def greedy(self) -> list[Hypothesis]:
-        return attention_greedy(
-            self.scorer,
-            start_id=START,
-            end_id=END,
-            encoder_lengths=self.scorer.lengths,
-            max_lengths=self.max_lengths,
-            blank_id=BLANK,
-        )
 
 
 def search(scorer: StepScorer, batch: int, max_length: int, config: BeamConfig):  # type: ignore[no-untyped-def]
@@ -101,78 +36,6 @@ def search(scorer: StepScorer, batch: int, max_length: int, config: BeamConfig):
         config=config,
         blank_id=BLANK,
     )
-
-
-def ctc_table(log_probs: Tensor) -> dict[tuple[int, ...], float]:
-    """P(string) under CTC by walking every path of [T, V]."""
-    table: dict[tuple[int, ...], float] = {}
-    for path in product(range(log_probs.size(1)), repeat=log_probs.size(0)):
-        merged = [v for t, v in enumerate(path) if t == 0 or v != path[t - 1]]
-        string = tuple(v for v in merged if v != BLANK)
-        chance = float(log_probs[range(len(path)), list(path)].double().sum().exp())
-        table[string] = table.get(string, 0.0) + chance
-    return table
-
-
-def log_of(chance: float) -> float:
-    return float(torch.tensor(chance, dtype=torch.float64).log())
-
-
-def added(model: LanguageModel, labels: list[int]) -> float:
-    """What the model adds to labels, of which the end token is the last, if any."""
-    if labels and labels[-1] == END:
-        return score_of(model, labels[:-1], END)
-    # Score of the unfinished string: that of the finished one without its end.
-    state = model.start(1)
-    for token in labels:
-        state = model.advance(state, np.array([0]), np.array([token]))
-    return score_of(model, labels, END) - float(model.score(state)[0, END])
-
-
-def fusions(seed: int) -> dict[str, LanguageModel]:
-    """Every way to add something: it may fall only, rise by so much, or rise without bound."""
-    one, other = (RandomTrigram(seed=seed + i, vocabulary_size=VOCABULARY_SIZE) for i in range(2))
-    words = {(3, 4): 4.0, (4,): -1.0, (5, 5, 3): 9.0}
-    hot = HotWords(words, vocabulary_size=VOCABULARY_SIZE, end_id=END)
-    return {
-        "language model": one,
-        "weighted, with a bonus": Fusion([(one, 0.5)], end_id=END, insertion_bonus=1.5),
-        "hot-words": hot,
-        "density ratio": Fusion([(one, 0.6), (other, -0.4)], end_id=END),
-        "all": Fusion([(one, 0.6), (other, -0.2), (hot, 1.0)], end_id=END, insertion_bonus=0.4),
-    }
-
-
-fused = pytest.mark.parametrize("fusion", fusions(0).keys())
-
-
-def exhaustive(batch: Batch, config: BeamConfig) -> list[tuple[bool, float, tuple[int, ...]]]:
-    """(ended, score, string) of every hypothesis of the one utterance, by the stated formula."""
-    limit, found = int(batch.max_lengths[0]), []
-    table = ctc_table(batch.ctc_log_probs[0]) if config.ctc_weight else {}
-    for length in range(limit + 1):
-        strings = list(product(TOKENS, repeat=length))
-        log_probs, attention = forced(batch.scorer, strings)
-        for string, steps, attended in zip(strings, log_probs, attention, strict=True):
-            others = [float(steps[-1, v]) for v in TOKENS]
-            gamma = config.end_threshold
-            ended = gamma is None or float(steps[-1, END]) >= gamma * max(others)
-            if not ended and length < limit:
-                continue
-            labels = [*string, END] if ended else list(string)
-            att = sum(float(steps[u, v]) for u, v in enumerate(labels))
-            joint = att
-            if config.ctc_weight:
-                same = [p for s, p in table.items() if (s if ended else s[:length]) == string]
-                ctc = log_of(sum(same))
-                joint = (1 - config.ctc_weight) * att + config.ctc_weight * ctc
-            if batch.language_model is not None:
-                joint += added(batch.language_model, labels)
-            score = joint / max(len(labels), 1) ** config.length_normalization
-            covered = (attended[: len(labels)].sum(0) > config.coverage_threshold).sum()
-            found.append((ended, score + config.coverage_weight * float(covered), string))
-    possible = [f for f in found if f[1] > -torch.inf]  # CTC cannot fit all strings in its frames
-    return sorted(possible, key=lambda f: (not f[0], -f[1]))
 
 
 @scorings
@@ -190,110 +53,6 @@ def test_a_wide_beam_finds_what_exhaustive_search_finds(
         assert hypothesis.ended == ended
         same_score = [s for _, other, s in truth if abs(other - score) < 1e-4]
         assert hypothesis.tokens in same_score or hypothesis.tokens == string
-
-
-@fused
-@pytest.mark.parametrize("scoring", ["plain", "length", "coverage", "all"])
-@settings(max_examples=6, deadline=None)
-@given(seed=seeds)
-def test_with_what_is_fused_a_wide_beam_finds_what_exhaustive_search_finds(
-    fusion: str, scoring: str, seed: int
-) -> None:
-    batch = replace(Batch.of(seed, [4], [MAX_LENGTH]), language_model=fusions(seed)[fusion])
-    config = SCORINGS[scoring]
-    truth = exhaustive(batch, config)
-    (hypotheses,) = batch.search(replace(config, beams=WIDE, nbest=5))
-    assert len(hypotheses) >= min(5, len(truth))
-    assert batch.language_model is not None
-    for (ended, score, string), hypothesis in zip(truth, hypotheses, strict=False):
-        assert hypothesis.score == pytest.approx(score, abs=1e-4)
-        assert hypothesis.ended == ended
-        same_score = [s for _, other, s in truth if abs(other - score) < 1e-4]
-        assert hypothesis.tokens in same_score or hypothesis.tokens == string
-        labels = [*hypothesis.tokens] + [END] * ended
-        assert hypothesis.lm_score == pytest.approx(added(batch.language_model, labels), abs=1e-4)
-
-
-@fused
-@settings(max_examples=10, deadline=None)
-@given(seed=seeds, alpha=st.sampled_from([0.0, 0.7, 1.0]), sharpness=st.sampled_from([1.0, 3.0]))
-def test_with_what_is_fused_stopping_early_changes_nothing(
-    fusion: str, seed: int, alpha: float, sharpness: float
-) -> None:
-    model = fusions(seed)[fusion]
-    batch = replace(Batch.of(seed, [4, 7], [9, 12], sharpness), language_model=model)
-    config = BeamConfig(beams=3, length_normalization=alpha)
-    short = batch.search(replace(config, nbest=2))
-    long = batch.search(replace(config, nbest=1000))
-    for ours, theirs in zip(short, long, strict=True):
-        assert [h.tokens for h in ours] == [h.tokens for h in theirs][: len(ours)]
-        assert len(ours) == 2
-
-
-@fused
-@settings(max_examples=6, deadline=None)
-@given(seed=seeds, beams=st.integers(1, 4))
-def test_with_what_is_fused_company_changes_nothing(fusion: str, seed: int, beams: int) -> None:
-    model = fusions(seed)[fusion]
-    batch = replace(Batch.of(seed, [9, 2, 5], [3, 12, 7]), language_model=model)
-    config = replace(SCORINGS["all"], beams=beams, nbest=beams)
-    for b, together in enumerate(batch.search(config)):
-        (alone,) = batch.only(b).search(config)
-        assert [h.tokens for h in together] == [h.tokens for h in alone]
-        assert [h.score for h in together] == pytest.approx([h.score for h in alone], abs=1e-4)
-
-
-@pytest.mark.parametrize("alpha", [0.0, 1.0, 2.0])
-def test_what_pays_late_is_waited_for(alpha: float) -> None:
-    """Ended at once a text is worth 1; with a token more and the end behind it far more."""
-    chance = torch.full((6, 6), 1e-9)
-    chance[START, [END, 3]] = torch.tensor([0.6, 0.2])
-    chance[3, END] = 1.0
-    scorer = EvenSpeller(vocabulary_size=6)
-    scorer._table = chance.log()
-    late = RandomTrigram(seed=0, vocabulary_size=6)
-    late.table[:] = 0.0
-    late.table[6 * 7 + 6, END] = 1.0 - log_of(0.6)
-    late.table[6 * 7 + 3, END] = 9.0
-    ((best,),) = beam_search(
-        scorer,
-        start_id=START,
-        end_id=END,
-        encoder_lengths=torch.tensor([4]),
-        max_lengths=torch.tensor([12]),
-        config=BeamConfig(beams=2, length_normalization=alpha),
-        blank_id=BLANK,
-        language_model=AtMost(late, 9.0),
-    )
-    assert best.tokens == (3,)
-    assert best.score == pytest.approx((log_of(0.2) + 9.0) / 2**alpha, abs=1e-4)
-
-
-class AtMost:
-    """A model that adds at most so much a token."""
-
-    def __init__(self, model: RandomTrigram, ceiling: float) -> None:
-        self.vocabulary_size, self.ceiling = model.vocabulary_size, ceiling
-        self.start, self.score, self.advance = model.start, model.score, model.advance
-        self.contexts = model.contexts
-
-
-def test_a_language_model_that_adds_nothing_changes_no_bit() -> None:
-    silent = RandomTrigram(seed=0, vocabulary_size=VOCABULARY_SIZE)
-    silent.table[:] = 0.0
-    for config in SCORINGS.values():
-        batch = Batch.of(5, [4, 9, 6], [6, 12, 8])
-        config = replace(config, beams=4, nbest=4)
-        plain, with_it = batch.search(config), replace(batch, language_model=silent).search(config)
-        for ours, theirs in zip(plain, with_it, strict=True):
-            assert [(h.tokens, h.score) for h in ours] == [(h.tokens, h.score) for h in theirs]
-            assert [h.lm_score for h in theirs] == [0.0] * len(theirs)
-
-
-def test_a_language_model_of_another_vocabulary_is_refused() -> None:
-    model = RandomTrigram(seed=0, vocabulary_size=9)
-    with pytest.raises(ConfigError, match="language model has 9 tokens, the recogniser 6"):
-        replace(Batch.of(0, [4], [3]), language_model=model).search(BeamConfig())
 
 
 @scorings
