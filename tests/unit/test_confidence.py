@@ -249,6 +249,18 @@ def test_the_default_is_never_narrower_than_the_jackknife():
         assert one.high >= other.high
 
 
+def test_no_more_than_all_is_wrong_where_no_unit_had_more():
+    """Of three speakers two are alike: a resample of these two has next to no standard error."""
+    speakers = [rate(400, 1000), rate(401, 1000), rate(700, 1000)]
+    assert interval(speakers).high == 1.0
+    babbling = [*speakers[:2], ErrorRate(0, 100, 0, 30, 100)]
+    assert interval(babbling).high == pytest.approx(1.3)
+    assert interval([*babbling, ErrorRate(0, 0, 0, 1, 0)]).high > 1.3
+    before = [rate(400, 1000)] * 3
+    assert paired_difference(before, speakers).interval.high == 1.0
+    assert paired_difference(speakers, before).interval.low == -1.0
+
+
 def test_widest_leads_and_holds_the_others():
     units, speakers = clustered(2, 10, 1.0)
     scripts = [i % 12 for i in range(len(units))]

@@ -7,7 +7,9 @@ speakers, the honest ones; the widest is the one to show.
 The surprising choice: not the percentile bootstrap of Bisani and Ney. With 6 to 20 speakers its
 "95 %" intervals contain the truth 80 to 92 % of the time (benchmarks/calibration.py). The default
 studentises each resample by its own standard error (bootstrap-t), scales by the jackknife's, and
-is never narrower than the jackknife's own interval with Student's t.
+is never narrower than the jackknife's own interval with Student's t. Of few speakers two that are
+alike make a resample of hardly any standard error, and a bound of thousands of percent: a rate's
+resamples reach up to 1, or to the worst unit's rate if that is more.
 
 Sources: M. Bisani and H. Ney, "Bootstrap estimates for confidence intervals in ASR performance
 evaluation", ICASSP 2004; P. Hall, "Theoretical comparison of bootstrap confidence intervals",
@@ -275,7 +277,7 @@ def _bounds_of_rate(sample: Sample, config: BootstrapConfig) -> tuple[float, flo
     low, high = log_odds_bounds(rate, deviation, sample.freedom, config.tail)
     if config.method == "bootstrap_t":
         below, above = _bootstrap_t(sample, config)
-        low, high = min(low, below), max(high, above)
+        low, high = min(low, below), max(high, min(above, float(sample.ceilings[0])))
     return max(0.0, low), high
 
 
@@ -293,7 +295,9 @@ def _bounds_of_difference(sample: Sample, config: BootstrapConfig) -> tuple[floa
     p = student_p(rate / deviation, sample.freedom)
     if config.method == "bootstrap_t":
         below, above = _bootstrap_t(sample, config)
-        low, high = min(low, below), max(high, above)
+        least, most = sample.ceilings
+        low = min(low, max(below, -float(least)))
+        high = max(high, min(above, float(most)))
         studentised = sample.studentised(config.resamples, config.seed)
         p = max(p, _two_sided(studentised, rate / deviation))
     return low, high, p

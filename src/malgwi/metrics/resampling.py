@@ -61,6 +61,13 @@ class Sample:
         """The rate, or the difference; NaN without tokens."""
         return float(self._combined(self._ratio(self.copies[None, :]))[0])
 
+    @property
+    def ceilings(self) -> Array:
+        """What each system's rate will hardly exceed, [S]: 1, or that of its worst unit if more."""
+        with np.errstate(divide="ignore"):
+            worst: Array = (self.errors / self.tokens).max(axis=1)
+        return np.maximum(worst, 1.0)
+
     @cached_property
     def deviation(self) -> float:
         """Jackknife standard error of the estimate; NaN if one unit holds all tokens."""
