@@ -23,6 +23,7 @@ Choices where speakers differ, or only the situation tells:
 - 분 is the minute (삼분), never the honorific person (세 분).
 - 3~4명 is 서너명, 2~3일 is 이삼일; a wider native range repeats the counter (세명에서 다섯명).
 - 0 is 영; in telephone numbers and after a leading zero 공. 112, 114, 119 alone are 일일이 ….
+- 6.25 before 전쟁, 혁명, 때 and the like is a day (육이오), as is 3.1절; else it is a decimal.
 - a/b is a date where it can be one and b is above 10 or not above a (12/25, 3/1), else a fraction.
 - Digits beside Latin letters are read like others; ``names`` knows MP3 and A4.
 
@@ -52,6 +53,12 @@ _SINO_AFTER_DAE = re.compile(
     r"뉴스|리그|악(?:[을은이법]|$)|증권사|기획사|통신사|천왕)"
 )
 _AFTER_SPACED_COUNTER = re.compile(r"[^가-힣]|[이가은는을를의에도로만과와나씩쯤째당이입인정]|$")
+#: Behind month.day it is the day of an event (6.25 전쟁), not a decimal.
+_EVENT = (
+    r" ?(?:운동|만세|독립|광복|전쟁|남침|휴전|참전|혁명|항쟁|의거|민주|사건|사태|사변|참변|학살|테러|"
+    r"군사|쿠데타|정변|선언|공동(?:선언|성명)|남북|부정선거|총선|대선|지방선거|재보[궐선]|유공자|세대|"
+    r"때|당시)"
+)
 _EMERGENCY = ("112", "114", "119")
 _AFTER_EMERGENCY = re.compile(r"$|[^가-힣]|에|로|은|는|을|를|이|가|신고|구급|상황실")
 
@@ -155,7 +162,7 @@ def _read_fraction(match: re.Match[str]) -> str:
 
 
 def _read_day_name(match: re.Match[str]) -> str:
-    """3·1절 → 삼일절, 6·25 → 육이오, 12·12 → 십이십이; also lists such as 1·2학년."""
+    """3·1절 → 삼일절, 6.25 전쟁 → 육이오 전쟁, 12·12 → 십이십이; also lists such as 1·2학년."""
     first, *others = re.findall("[0-9]+", match[0])
     return _cardinal(first) + "".join(
         _cardinal(group) if group == "12" or group.endswith("0") else digit_by_digit(group)
@@ -254,6 +261,13 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(rf"({_N}):(?=[0-9])"), r"\1 대 "),
     (re.compile(rf"(?<![/.])({_N})/([0-9]+)(?![0-9/])"), _read_fraction),
     (re.compile(rf"{_N}(?:·[0-9]+)+"), _read_day_name),
+    (
+        re.compile(
+            r"(?<![0-9.,])(?:3\.1(?= ?절)|(?:1[0-2]|[1-9])\.(?:3[01]|[12][0-9]|[1-9])"
+            rf"(?={_EVENT}))"
+        ),
+        _read_day_name,
+    ),
     (re.compile(r"(?<![0-9.])[0-9]+(?:\.[0-9]+){2,}"), _read_dotted),
     (
         re.compile(rf"({_N})( ?대 ?[0-9]+)(?=$|[^가-힣0-9]|로|의|이)"),
