@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from malgwi import lm, tokenizers
+from malgwi import lm, manifest, tokenizers
 from malgwi.cli import main
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.tokenizers import TokenizerConfig
@@ -133,6 +133,35 @@ def test_errors_are_named(
     monkeypatch.chdir(tmp_path)
     assert says in fails(capsys, *(str(text) if word == "TEXT" else word for word in args))
     assert not list(tmp_path.glob("model.*"))
+
+
+def test_a_manifest_is_read_for_its_transcripts(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cuts = tmp_path / "train.jsonl.gz"
+    manifest.write(
+        (
+            manifest.new_cut(f"u{number}", tmp_path / "a.wav", sample_rate_hz=8000,
+                             num_samples=8000, text=line)
+            for number, line in enumerate(LINES)
+        ),
+        cuts,
+    )  # fmt: skip
+    judged = [
+        run(capsys, source, "--out", tmp_path / "model.lm", "--eval", judge).rpartition(": ")[2]
+        for source, judge in ((text, text), (cuts, cuts))
+    ]
+    assert judged[0] == judged[1]
+
+
+def test_a_file_that_only_looks_like_a_manifest_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text("네 알겠습니다\n", encoding="utf-8")
+    assert f"{path}, line 1: not a Lhotse cut" in fails(
+        capsys, path, "--out", tmp_path / "model.lm"
+    )
 
 
 def test_text_that_is_not_utf8_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

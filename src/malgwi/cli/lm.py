@@ -76,6 +76,8 @@ def main(
 
         malgwi lm text.txt.gz --out model.lm --tokenizer runs/first --prune 0 0 1 --quantize
 
+        malgwi lm text.txt data/train.jsonl --out letters.lm --order 9 --tokenizer runs/first
+
         malgwi lm text.txt --out model.arpa.gz --units jamo --order 8 --memory 500M
 
         malgwi lm model.arpa --out model.lm
@@ -85,7 +87,8 @@ def main(
         malgwi lm text.txt --out small.safetensors --kind lstm --budget 10m
 
     Args:
-        text: Text files, gzipped or not; or one language model to convert or to judge.
+        text: Text files, or manifests for their transcripts, gzipped or not; or one language
+            model to convert or to judge.
         out: What to write: .lm (compact, for use), .arpa or .arpa.gz (for other programs),
             .safetensors (LSTM).
         kind: Count n-grams, or train an LSTM.
@@ -100,7 +103,7 @@ def main(
             1e-7.
         quantize: One byte a probability instead of four (.lm only).
         memory: For counting, such as 500M or 4G.
-        eval: Text to judge the model by.
+        eval: Text or manifests to judge the model by.
         budget: LSTM: time for training, such as 10m.
         epochs: LSTM: passes through the text at most.
         embedding: LSTM: size of the embedding.

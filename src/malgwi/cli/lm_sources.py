@@ -86,7 +86,9 @@ def _run_normalizer(path: Path) -> NormalizerConfig | None:
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[str]:
-    """The lines of text files, gzipped or not, that are not empty.
+    """The lines of text files, or the transcripts of manifests, that are not empty.
+
+    Either may be gzipped; a manifest is known by its name, NAME.jsonl or NAME.jsonl.gz.
 
     Raises:
         DataError: No such file, damaged, or not UTF-8.
@@ -94,6 +96,11 @@ def read_lines(paths: Iterable[Path]) -> Iterator[str]:
     for path in paths:
         if not path.is_file():
             raise DataError(f"no text file {path}")
+        if path.name.endswith((".jsonl", ".jsonl.gz")):
+            from malgwi import manifest  # brings Lhotse, which text does not need
+
+            yield from filter(None, (facts.text.strip() for facts in manifest.facts(path)))
+            continue
         opened = (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8")
         try:
             with opened as file:
