@@ -1,11 +1,10 @@
 """CTC prefix scores against the sum over every path, and against torch's CTC loss."""
 
-from itertools import product
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_search import ctc_table
 from torch import Tensor
 
 from malgwi.decoders.ctc_prefix import CtcPrefixScorer, CtcPrefixState
@@ -27,17 +26,6 @@ def feed(scorer: CtcPrefixScorer, tokens: list[int], batch: int = 1) -> CtcPrefi
     return state
 
 
-def strings_by_path(log_probs: Tensor) -> dict[tuple[int, ...], float]:
-    """P(string) for all strings, by walking all V^T paths of [T, V]."""
-    table: dict[tuple[int, ...], float] = {}
-    for path in product(range(log_probs.size(1)), repeat=log_probs.size(0)):
-        merged = [v for t, v in enumerate(path) if t == 0 or v != path[t - 1]]
-        string = tuple(v for v in merged if v != BLANK)
-        chance = float(log_probs[range(len(path)), list(path)].double().sum().exp())
-        table[string] = table.get(string, 0.0) + chance
-    return table
-
-
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
@@ -46,7 +34,7 @@ def strings_by_path(log_probs: Tensor) -> dict[tuple[int, ...], float]:
 )
 def test_scores_are_sums_over_all_alignments(seed: int, frames: int, prefix: list[int]) -> None:
     log_probs = random_log_probs(seed, 1, frames, 4)
-    table = strings_by_path(log_probs[0])
+    table = ctc_table(log_probs[0])
     scorer = CtcPrefixScorer(log_probs, torch.tensor([frames]), blank_id=BLANK, end_id=END)
     scores = scorer.score(feed(scorer, prefix)).exp()[0]
     n = len(prefix)
