@@ -256,6 +256,9 @@ def test_no_more_than_all_is_wrong_where_no_unit_had_more():
     babbling = [*speakers[:2], ErrorRate(0, 100, 0, 30, 100)]
     assert interval(babbling).high == pytest.approx(1.3)
     assert interval([*babbling, ErrorRate(0, 0, 0, 1, 0)]).high > 1.3
+    silent = ErrorRate(0, 0, 0, 0, 0)
+    beyond = paired_difference([*speakers, silent], [*speakers, ErrorRate(0, 0, 0, 1, 0)])
+    assert 0 < beyond.rate <= beyond.interval.high < 1.0
     before = [rate(400, 1000)] * 3
     assert paired_difference(before, speakers).interval.high == 1.0
     assert paired_difference(speakers, before).interval.low == -1.0

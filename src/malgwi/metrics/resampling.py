@@ -64,9 +64,10 @@ class Sample:
     @property
     def ceilings(self) -> Array:
         """What each system's rate will hardly exceed, [S]: 1, or that of its worst unit if more."""
-        with np.errstate(divide="ignore"):
-            worst: Array = (self.errors / self.tokens).max(axis=1)
-        return np.maximum(worst, 1.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rates = self.errors / self.tokens  # 0 / 0 where only the other system has errors
+        worst: Array = np.fmax.reduce(rates, axis=1, initial=1.0)
+        return worst
 
     @cached_property
     def deviation(self) -> float:

@@ -56,9 +56,10 @@ _AFTER_SPACED_COUNTER = re.compile(r"[^가-힣]|[이가은는을를의에도로�
 #: Behind month.day it is the day of an event (6.25 전쟁), not a decimal.
 _EVENT = (
     r" ?(?:운동|만세|독립|광복|전쟁|남침|휴전|참전|혁명|항쟁|의거|민주|사건|사태|사변|참변|학살|"
-    r"테러|군사|쿠데타|정변|선언|공동(?:선언|성명)|남북|부정선거|총선|대선|지방선거|재보[궐선]|유공자|"
-    r"세대|때|당시)"
+    r"테러|군사|쿠데타|정변|선언|공동(?:선언|성명)|남북|부정선거|총선|대선|지방선거|재보[궐선]|유공자)"
 )
+#: Behind the days that all know these too are enough; 4.5세대 is a decimal.
+_KNOWN_DAYS = r"(?:4\.19|5\.18|6\.25|8\.15)(?= ?(?:때|당시|세대))"
 _EMERGENCY = ("112", "114", "119")
 _AFTER_EMERGENCY = re.compile(r"$|[^가-힣]|에|로|은|는|을|를|이|가|신고|구급|상황실")
 
@@ -263,8 +264,8 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(rf"{_N}(?:·[0-9]+)+"), _read_day_name),
     (
         re.compile(
-            r"(?<![0-9.,])(?:3\.1(?= ?절)|(?:1[0-2]|[1-9])\.(?:3[01]|[12][0-9]|[1-9])"
-            rf"(?={_EVENT}))"
+            rf"(?<![0-9.,])(?:3\.1(?= ?절)|{_KNOWN_DAYS}|"
+            rf"(?:1[0-2]|[1-9])\.(?:3[01]|[12][0-9]|[1-9])(?={_EVENT}))"
         ),
         _read_day_name,
     ),
