@@ -118,6 +118,7 @@ def spec_augment(
     lengths: Tensor,
     config: SpecAugmentConfig,
     generator: torch.Generator | None = None,
+    views: int = 1,
 ) -> Tensor:
     """Warp and mask each utterance in its own way; padding stays as it is.
 
@@ -129,12 +130,14 @@ def spec_augment(
         lengths: [B] frames of each.
         config: The policy.
         generator: Source of chance, on any device; None is torch's own.
+        views: How often each utterance is masked anew, after one warp: frames stay comparable.
 
     Returns:
-        [B, T, D], a new tensor.
+        [views · B, T, D], a new tensor; view v of utterance i is row v · B + i.
     """
     if config.time_warp:
         features = _time_warp(features, lengths, config.time_warp, generator)
+    features, lengths = features.repeat(views, 1, 1), lengths.repeat(views)
     width = torch.full_like(lengths, features.shape[2])
     freq = _masks(
         width, features.shape[2], config.freq_mask_width, config.num_freq_masks, generator

@@ -37,6 +37,8 @@ class BatchConfig:
             change from epoch to epoch, at a little more padding.
         curriculum_epochs: First epochs in which batches come strictly from short to long, without
             that noise (SortaGrad; Deep Speech 2, arXiv 1512.02595, §3.3).
+        views: 2 puts every utterance into its batch twice, under other masks, for
+            ``objective.consistency``; half as many utterances make a batch.
         accumulate: Batches whose gradients are added up before a step.
         nonspeech_share: Sounds without speech and with an empty reference, for each utterance
             (`malgwi.nonspeech`); 0.03 adds three to a hundred, new ones every epoch.
@@ -52,6 +54,7 @@ class BatchConfig:
     speeds: tuple[float, ...] = (1.0,)
     length_jitter_s: float = 0.4
     curriculum_epochs: int = 0
+    views: int = 1
     accumulate: int = 1
     nonspeech_share: float = 0.0
     telephone_share: float = 0.0
@@ -64,6 +67,8 @@ class BatchConfig:
                 raise ConfigError(f"batches.{name} is {getattr(self, name)}: it must be positive")
         if not self.speeds or min(self.speeds) <= 0:
             raise ConfigError(f"batches.speeds is {self.speeds}: give one or more positive factors")
+        if self.views not in (1, 2):
+            raise ConfigError(f"batches.views is {self.views}: it is 1 or 2")
         for name in ("nonspeech_share", "telephone_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"batches.{name} is {getattr(self, name)}, want 0 to 1")
@@ -80,7 +85,10 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """features [B, T, D], lengths [B], tokens [B, U] padded with the padding id, their lengths."""
+    """features [B, T, D], lengths [B], tokens [B, U] padded with the padding id, their lengths.
+
+    With two views, row B/2 + i is row i again under other masks; ``ids`` and ``audio_s`` count once.
+    """
 
     ids: tuple[str, ...]
     features: Tensor
@@ -88,6 +96,7 @@ class Batch:
     tokens: Tensor
     token_lengths: Tensor
     audio_s: float
+    views: int = 1
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
@@ -173,11 +182,12 @@ class Batches:
     ) -> list[list[Draw]]:
         batches: list[list[Draw]] = []
         current: list[Draw] = []
-        longest = 0.0
+        longest, views = 0.0, self.config.views
         for place in order.tolist():
             longest = max(longest, float(lengths[place]))
-            full = longest * (len(current) + 1) > self.config.max_batch_s
-            if current and (full or len(current) >= self.config.max_batch_size):
+            rows = views * (len(current) + 1)
+            full = longest * rows > self.config.max_batch_s or rows > self.config.max_batch_size
+            if current and full:
                 batches.append(current)
                 current, longest = [], float(lengths[place])
             current.append(draws[place])
@@ -233,14 +243,18 @@ class Batches:
         waveforms = [torch.from_numpy(audio) for audio in perturbed]
         samples = torch.tensor([len(w) for w in waveforms])
         features, lengths = self.front_end(pad_sequence(waveforms, batch_first=True), samples)
-        if self.masking is not None:
-            features = spec_augment(features, lengths, self.masking, generator)
-        tokens = [torch.tensor(e.tokens, dtype=torch.long) for e in examples]
+        views = self.config.views
+        if self.masking is None:
+            features = features.repeat(views, 1, 1)
+        else:
+            features = spec_augment(features, lengths, self.masking, generator, views)
+        tokens = [torch.tensor(e.tokens, dtype=torch.long) for e in examples] * views
         return Batch(
             ids=tuple(e.id for e in examples),
             features=features,
-            lengths=lengths,
+            lengths=lengths.repeat(views),
             tokens=pad_sequence(tokens, batch_first=True, padding_value=self.padding_id),
             token_lengths=torch.tensor([len(t) for t in tokens]),
             audio_s=float(samples.sum()) / self.front_end.config.sample_rate_hz,
+            views=views,
         )

@@ -83,6 +83,29 @@ def ctc_loss(
     return total / target_lengths.sum().clamp(min=1)
 
 
+def consistency_loss(log_probs: Tensor, lengths: Tensor, token_lengths: Tensor) -> Tensor:
+    """How far two views of the same utterances disagree (CR-CTC; arXiv 2410.05101, §3.2).
+
+    Half of the sum of both Kullback-Leibler divergences, frame by frame; each view is drawn to the
+    other, which for that is held fixed.
+
+    Args:
+        log_probs: [2 B, S, V], the second view of utterance i in row B + i.
+        lengths: [2 B] frames.
+        token_lengths: [2 B] units of the references.
+
+    Returns:
+        A scalar, nats a unit, as CTC's loss is counted.
+    """
+    exists = length_mask(lengths, log_probs.shape[1])[: len(lengths) // 2]
+    first, second = (view[exists] for view in log_probs.chunk(2))
+    total = sum(
+        F.kl_div(here, there.detach(), reduction="sum", log_target=True)
+        for here, there in ((first, second), (second, first))
+    )
+    return total / token_lengths.sum().clamp(min=1)
+
+
 def count_unalignable(lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> int:
     """How many utterances have fewer frames than units plus repetitions need."""
     exists = length_mask(target_lengths, targets.shape[1])

@@ -13,7 +13,13 @@ from torch import Tensor
 
 from malgwi.batching import Batch
 from malgwi.errors import ConfigError
-from malgwi.losses import Smoothing, count_unalignable, ctc_loss, smoothed_cross_entropy
+from malgwi.losses import (
+    Smoothing,
+    consistency_loss,
+    count_unalignable,
+    ctc_loss,
+    smoothed_cross_entropy,
+)
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, ModelConfig
 from malgwi.nn.recurrent import length_mask
 from malgwi.transducer_loss import CHUNK_NODES, lattice_nodes, node_log_probs, transducer_loss
@@ -28,6 +34,8 @@ class ObjectiveConfig:
             1 trains the encoder alone: the writer is never run.
         early_ctc_weight: Share of CTC's λ that goes to the layer of ``model.early_ctc``, if one is
             set (Lee & Watanabe 2021, arXiv 2102.03216).
+        consistency: α of what two views of an utterance (``batches.views 2``) may disagree in their
+            CTC outputs (CR-CTC; Yao et al. 2025, arXiv 2410.05101).
         smoothing: Probability mass taken from the reference. Smoothing and sampling are for
             attention heads.
         smoothing_kind: Where it goes: ``uniform`` or ``unigram``.
@@ -39,6 +47,7 @@ class ObjectiveConfig:
 
     ctc_weight: float = 0.0
     early_ctc_weight: float = 0.3
+    consistency: float = 0.2
     smoothing: float = 0.1
     smoothing_kind: Smoothing = "uniform"
     sampling: float = 0.0
@@ -46,7 +55,7 @@ class ObjectiveConfig:
     chunk_nodes: int = CHUNK_NODES
 
     def __post_init__(self) -> None:
-        for name in ("ctc_weight", "early_ctc_weight", "smoothing", "sampling"):
+        for name in ("ctc_weight", "early_ctc_weight", "consistency", "smoothing", "sampling"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"objective.{name} is {getattr(self, name)}, want 0 to 1")
         if self.chunk_nodes < 1:
@@ -106,8 +115,13 @@ class Objective:
                 early, share = self.ctc(*encoded.early, batch), self.config.early_ctc_weight
                 losses["ctc"] = weight * ((1 - share) * last + share * early)
                 parts["loss_early_ctc"] = float(early.detach())
+            if batch.views == 2:
+                views = (encoded.ctc_log_probs, encoded.lengths, batch.token_lengths)
+                disagreement = consistency_loss(*views)
+                losses["consistency"] = weight * self.config.consistency * disagreement
+                parts["loss_consistency"] = float(disagreement.detach())
             unalignable = count_unalignable(encoded.lengths, batch.tokens, batch.token_lengths)
-            parts["unalignable_share"] = unalignable / len(batch.ids)
+            parts["unalignable_share"] = unalignable / len(batch.lengths)
         if weight < 1:
             sampling = self.config.sampling_at(progress)
             writer = str(model.config.writer)
