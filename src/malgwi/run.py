@@ -155,6 +155,10 @@ def _check_config(config: RunConfig) -> None:
             "masking hides frames and bands, and front_end.kind waveform has none: set "
             "--spec-augment off (a pretrained encoder masks by itself: model.mask_time_prob)"
         )
+    if config.batches.views == 2 and not config.objective.ctc_weight:
+        raise ConfigError(
+            "batches.views is 2 to compare CTC outputs, but objective.ctc_weight is 0: set either"
+        )
     for name in ("dev_decoding", "decoding"):
         decoding = getattr(config, name)
         if decoding.wants_ctc and not config.model.ctc:

@@ -172,6 +172,18 @@ def test_same_seed_same_result_and_the_input_stays() -> None:
     assert not torch.equal(first[0] == 0, first[3] == 0)  # each utterance has its own masks
 
 
+def test_views_share_the_warp_and_have_masks_of_their_own() -> None:
+    features = torch.randn(2, 300, 80, generator=seeded()) + 10  # nothing is 0 but by a mask
+    lengths = torch.tensor([300, 120])
+    seen = spec_augment(features, lengths, policy("SM"), seeded(), views=2)
+    assert seen.shape == (4, 300, 80)
+    first, second = seen.chunk(2)
+    assert not torch.equal(first == 0, second == 0)
+    both = (first != 0) & (second != 0)
+    assert torch.equal(first[both], second[both])
+    assert not torch.equal(first[both], features[both])  # warped
+
+
 def test_nothing_asked_nothing_done() -> None:
     features = torch.randn(2, 50, 8)
     assert torch.equal(spec_augment(features, torch.tensor([50, 20]), MASKS_ONLY), features)

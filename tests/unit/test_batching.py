@@ -39,15 +39,17 @@ def make(durations: list[float], config: BatchConfig, seed: int = 0) -> Batches:
     max_batch_s=st.floats(9.0, 60.0),
     accumulate=st.integers(1, 3),
     epoch=st.integers(0, 5),
+    views=st.integers(1, 2),
 )
 def test_an_epoch_holds_every_utterance_once_within_bounds(
-    durations: list[float], max_batch_s: float, accumulate: int, epoch: int
+    durations: list[float], max_batch_s: float, accumulate: int, epoch: int, views: int
 ) -> None:
     config = BatchConfig(
         max_batch_s=max_batch_s,
         max_batch_size=7,
         speeds=(0.9, 1.0, 1.1),
         accumulate=accumulate,
+        views=views,
         length_jitter_s=0.0,
     )
     made = make([1.0], config)
@@ -58,8 +60,9 @@ def test_an_epoch_holds_every_utterance_once_within_bounds(
     assert all(len(step) == accumulate for step in steps[:-1])
     for batch in batches:
         lengths = [durations[i] / speed for i, speed in batch]
-        assert len(batch) <= 7
-        assert len(batch) == 1 or max(lengths) * len(batch) <= max_batch_s + 1e-6
+        rows = views * len(batch)
+        assert rows <= 7
+        assert len(batch) == 1 or max(lengths) * rows <= max_batch_s + 1e-6
 
 
 def test_epochs_differ_and_repeat() -> None:
@@ -114,6 +117,24 @@ def test_masks_follow_the_generator() -> None:
     other = made.load(draws, torch.Generator().manual_seed(2)).features
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_two_views_of_an_utterance_differ_by_their_masks_alone(masked: bool) -> None:
+    made = make([1.0, 0.5], BatchConfig(views=2))
+    made.masking = replace(policy("SM"), time_warp=0) if masked else None
+    batch = made.load([(0, 1.0), (1, 1.0)], torch.Generator().manual_seed(1))
+    assert (batch.ids, batch.views) == (("u0", "u1"), 2)
+    assert batch.audio_s == pytest.approx(1.5, abs=0.01)
+    for doubled in (batch.lengths, batch.tokens, batch.token_lengths):
+        first, second = doubled.chunk(2)
+        assert torch.equal(first, second)
+    first, second = batch.features.chunk(2)
+    assert torch.equal(first, second) is not masked
+    hidden = (first == 0) | (second == 0)
+    assert torch.equal(first.masked_fill(hidden, 0), second.masked_fill(hidden, 0))
+    with pytest.raises(ConfigError, match=r"batches\.views is 3: it is 1 or 2"):
+        BatchConfig(views=3)
 
 
 def test_nothing_to_train_on_is_an_error() -> None:

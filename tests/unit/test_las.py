@@ -279,6 +279,23 @@ def test_an_early_output_is_trained_and_nothing_of_it_is_left_in_use(front: str)
     assert float(loss) == pytest.approx(0.75 * float(last) + 0.25 * float(early), rel=1e-5)
 
 
+def test_two_views_cost_their_mean_and_what_they_disagree_about() -> None:
+    config = debug_models.DEBUG["las"]
+    model, batch = debug_models.make(config), debug_models.batch()
+    model.eval()  # no dropout: what differs is the features alone
+    other = replace(batch, features=batch.features * 0.5)
+    fields = ("features", "lengths", "tokens", "token_lengths")
+    both = {name: torch.cat([getattr(batch, name), getattr(other, name)]) for name in fields}
+    weighed = Objective(
+        ObjectiveConfig(ctc_weight=0.4, consistency=0.3), start_id=1, end_id=2, blank_id=0
+    )
+    first, second = (float(weighed(model, one, 0.0, None)[0]) for one in (batch, other))
+    together, parts = weighed(model, replace(batch, **both, views=2), 0.0, None)
+    assert parts["loss_consistency"] > 0
+    extra = 0.4 * 0.3 * parts["loss_consistency"]
+    assert float(together) == pytest.approx((first + second) / 2 + extra, rel=1e-5)
+
+
 @pytest.mark.parametrize("changes", [{"early_ctc": 2}, {"early_ctc": -1}, {"ctc": False}])
 def test_an_early_output_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
     given = {"ctc": True, "early_ctc": 1, **changes}

@@ -7,7 +7,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from malgwi.losses import count_unalignable, ctc_loss, smoothed_cross_entropy, unigram_prior
+from malgwi.losses import (
+    consistency_loss,
+    count_unalignable,
+    ctc_loss,
+    smoothed_cross_entropy,
+    unigram_prior,
+)
 
 
 def test_cross_entropy_is_torchs_over_the_units_that_exist() -> None:
@@ -63,3 +69,26 @@ def test_an_utterance_without_alignment_costs_nothing_and_is_counted() -> None:
     frames = torch.tensor([2, 3])  # "1 1" needs three frames
     assert count_unalignable(frames, targets, lengths) == 1
     assert math.isfinite(float(ctc_loss(log_probs, frames, targets, lengths, blank_id=0)))
+
+
+def test_two_views_are_drawn_to_each_other_over_the_frames_that_exist() -> None:
+    logits = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(5), requires_grad=True)
+    lengths, units = torch.tensor([5, 3, 5, 3]), torch.tensor([2, 1, 2, 1])
+    loss = consistency_loss(logits.log_softmax(-1), lengths, units)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+
+    p = logits.detach().softmax(-1)
+    both = 0.0
+    for i, length in enumerate((5, 3)):
+        for t, k in itertools.product(range(length), range(3)):
+            a, b = float(p[i, t, k]), float(p[2 + i, t, k])
+            both += a * math.log(a / b) + b * math.log(b / a)
+    assert float(loss.detach()) == pytest.approx(0.5 * both / 3, rel=1e-5)
+    # the target is held fixed: what is left of the gradient is the difference, halved
+    wanted = 0.5 * (p - p.roll(2, 0)) / 3
+    wanted[1, 3:] = wanted[3, 3:] = 0
+    torch.testing.assert_close(logits.grad, wanted)
+
+    same = torch.cat([logits[:2], logits[:2]]).log_softmax(-1)
+    assert float(consistency_loss(same, lengths, units).detach()) == pytest.approx(0, abs=1e-6)
