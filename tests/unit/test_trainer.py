@@ -291,6 +291,10 @@ def test_other_data_or_none_is_refused_before_anything_is_overwritten(
             {"model": LASConfig(), "objective": ObjectiveConfig()},
             "dev_decoding uses CTC, but model.ctc is False",
         ),
+        (
+            {"batches": BatchConfig(views=2), "objective": ObjectiveConfig()},
+            "batches.views is 2 to compare CTC outputs, but objective.ctc_weight is 0",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused_at_once(
