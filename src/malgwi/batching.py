@@ -87,7 +87,7 @@ class Example:
 class Batch:
     """features [B, T, D], lengths [B], tokens [B, U] padded with the padding id, their lengths.
 
-    With two views, row B/2 + i is row i again under other masks; ``ids`` and ``audio_s`` count once.
+    With two views, row B/2 + i is row i again, masked anew; ``ids`` and ``audio_s`` count once.
     """
 
     ids: tuple[str, ...]
