@@ -185,7 +185,7 @@ def settings() -> dict[str, Trial]:
         "frames60": ("frames of 60 ms", replace(quick, model=stacked(6))),
         "batch40": ("batches of 40 s, not 80", batched(max_batch_s=40.0)),
         "batch160": ("batches of 160 s", batched(max_batch_s=160.0)),
-        "views": ("two views of every utterance", batched(views=2)),
+        "one_view": ("one view of every utterance", batched(views=1)),
         "curriculum": ("first epoch from short to long", batched(curriculum_epochs=1)),
         "speeds3": ("speeds 0.9, 1 and 1.1", batched(speeds=(0.9, 1.0, 1.1))),
         "speed1": ("no other speeds", batched(speeds=(1.0,))),

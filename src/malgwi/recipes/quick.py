@@ -40,14 +40,15 @@ def quick() -> RunConfig:
 
     ``malgwi train quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores; then
     ``malgwi lm TEXT --tokenizer RUN`` and ``--lm``, which is where letters gain most.
-    Measured: CER without spaces 37.4 % (23.8 to 60.9) with a language model, 51.9 % (38.1 to 65.9)
+    Measured: CER without spaces 35.8 % (20.8 to 60.3) with a language model, 48.0 % (33.4 to 65.1)
     greedy, on unseen speakers and sentences after 3.6 h of real speech (docs/experiments.md).
 
     Alone, letters are as good as syllables; with a language model they are far better, since a
     beam of letters keeps what was half heard. CTC's output is trained on the second of the four
-    layers as well (arXiv 2102.03216), worth two to three points. The masks are lighter than the
-    papers', which cost more than they give in so short a training; under half an hour, and without
-    a language model, none at all are better (``--spec-augment off``).
+    layers as well (arXiv 2102.03216), worth two to three points, and two views of every utterance
+    under other masks have to agree (arXiv 2410.05101), worth one to four. The masks are lighter
+    than the papers', which cost more than they give in so short a training; under half an hour
+    less of all this is better (``--spec-augment off --batches.views 1``).
     """
     base = joint_quick()
     decoding = DecodingConfig(
@@ -56,7 +57,7 @@ def quick() -> RunConfig:
     return replace(
         base,
         tokenizer=TokenizerConfig(kind="jamo"),
-        batches=replace(base.batches, speeds=(0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15)),
+        batches=replace(base.batches, speeds=(0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15), views=2),
         model=LASConfig(listener=replace(_LISTENER, stack=4), speller=None, ctc=True, early_ctc=2),
         objective=ObjectiveConfig(ctc_weight=1.0),
         dev_decoding=DecodingConfig(method="ctc"),
@@ -69,7 +70,8 @@ def telephone() -> RunConfig:
 
     ``malgwi train telephone --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores.
     Measured: after ten minutes CER without spaces 74.3 % greedy, 64.0 % with a language model
-    (46.0 to 86.9), on unseen speakers and sentences of wide-band speech (docs/experiments.md).
+    (46.0 to 86.9), on unseen speakers and sentences of wide-band speech, before it had an early
+    output and two views (docs/experiments.md).
     """
     base = quick()
     return replace(base, front_end=replace(preset("telephone"), trim_db=40.0, floor=1e-6))
