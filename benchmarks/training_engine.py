@@ -5,10 +5,11 @@
 The loop is the one that `malgwi train` runs; clocks hang on its own calls. GFLOP/s count the
 model's multiply-adds for the audio of a step (`malgwi train --dry-run` prints them), twice for the
 forward and four times for the backward pass, and as often again for a second view of the audio;
-padding and element-wise work earn nothing. The machine's own matrix product is measured in the same process, in the run's precision. Ten steps
-go by before the clocks start. --operators profiles: it names the costliest operations of each
-recipe, and counts what the large layers reach while their kernels run, recurrent ones and products.
-Prints a table for docs/experiments.md; wants an idle machine.
+padding and element-wise work earn nothing. The machine's own matrix product is measured in the same
+process, in the run's precision. Ten steps go by before the clocks start. --operators profiles: it
+names the costliest operations of each recipe, and counts what the large layers reach while their
+kernels run, recurrent ones and products. Prints a table for docs/experiments.md; wants an idle
+machine.
 """
 
 import argparse
