@@ -51,9 +51,11 @@ KERNELS = {
 }
 
 
-def measure(name: str, cuts: Path, steps: int, operators: int) -> str:
+def measure(name: str, cuts: Path, steps: int, operators: int, max_batch_s: float | None) -> str:
     """One line of the table."""
     config = recipe(name)
+    if max_batch_s is not None:
+        config = replace(config, batches=replace(config.batches, max_batch_s=max_batch_s))
     trainer = replace(
         config.trainer,
         max_steps=WARM_UP + steps,
@@ -158,12 +160,14 @@ def main() -> None:
     parser.add_argument("cuts", type=Path, help="manifest of a training split")
     parser.add_argument("--recipes", nargs="+", default=["quick", "conformer_quick"])
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--max-batch-s", type=float, help="batches of so many seconds instead")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--operators", type=int, default=0, help="name so many operations")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     rows = [
-        measure(name, options.cuts, options.steps, options.operators) for name in options.recipes
+        measure(name, options.cuts, options.steps, options.operators, options.max_batch_s)
+        for name in options.recipes
     ]
     print(f"{date.today()}, {options.threads} threads of {platform.processor() or 'this machine'}")
     print("\n".join((HEAD, "|---" * (HEAD.count("|") - 1) + "|", *rows)))
