@@ -16,7 +16,7 @@ Shapes: B batch, T frames, D features, M masks.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
@@ -62,6 +62,11 @@ class SpecAugmentConfig:
                 raise ConfigError(f"SpecAugment: {name}={value} must not be negative")
         if self.max_time_fraction > 1:
             raise ConfigError(f"SpecAugment: max_time_fraction={self.max_time_fraction} exceeds 1")
+
+    def weakened(self, strength: float) -> "SpecAugmentConfig":
+        """The policy with widths and warp at ``strength`` ∈ [0, 1] of theirs."""
+        sizes = ("time_warp", "freq_mask_width", "time_mask_width")
+        return replace(self, **{name: round(strength * getattr(self, name)) for name in sizes})
 
 
 #: Park et al. 2019, table 1.
@@ -147,6 +152,27 @@ def spec_augment(
     inside = torch.arange(features.shape[1], device=features.device) < lengths[:, None]
     hidden = time[:, :, None] | (freq[:, None, :] & inside[:, :, None])
     return features.masked_fill(hidden, 0.0)
+
+
+def shift(
+    features: Tensor, lengths: Tensor, furthest: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Begin each utterance with 0 to ``furthest`` frames of nothing, which is 0.
+
+    Args:
+        features: [B, T, D].
+        lengths: [B].
+        furthest: Most frames.
+        generator: Source of chance.
+
+    Returns:
+        [B, T + furthest, D] and lengths [B].
+    """
+    frames = (_uniform((len(features),), lengths, generator) * (furthest + 1)).long()
+    source = torch.arange(features.shape[1] + furthest, device=features.device) - frames[:, None]
+    inside = (source >= 0) & (source < lengths[:, None])
+    source = source.clamp(0, features.shape[1] - 1)[..., None].expand(-1, -1, features.shape[2])
+    return features.gather(1, source) * inside[..., None], lengths + frames
 
 
 def speed_perturb(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from malgwi.augment import SpecAugmentConfig, spec_augment, speed_perturb
+from malgwi.augment import SpecAugmentConfig, shift, spec_augment, speed_perturb
 from malgwi.errors import ConfigError, DataError
 from malgwi.features import FrontEnd
 from malgwi.nonspeech import nonspeech
@@ -42,6 +42,8 @@ class BatchConfig:
         accumulate: Batches whose gradients are added up before a step.
         nonspeech_share: Sounds without speech and with an empty reference, for each utterance
             (`malgwi.nonspeech`); 0.03 adds three to a hundred, new ones every epoch.
+        max_shift: Most frames of nothing that an utterance is moved back by, drawn anew every epoch:
+            a model that joins frames meets each sound at other places in them.
         telephone_share: Share of utterances that are sent through a telephone line, another one
             every epoch (`malgwi.telephone`): for wide-band speech that is to serve calls.
         line: What such lines do to speech.
@@ -57,6 +59,7 @@ class BatchConfig:
     views: int = 1
     accumulate: int = 1
     nonspeech_share: float = 0.0
+    max_shift: int = 0
     telephone_share: float = 0.0
     line: TelephoneConfig = field(default_factory=TelephoneConfig)
 
@@ -142,23 +145,34 @@ class Batches:
         self.config, self.masking = config, masking
         self.padding_id, self.seed = padding_id, seed
 
-    def plan(self, epoch: int) -> list[list[list[Draw]]]:
-        """The steps of an epoch; each is a list of batches, each a list of draws."""
+    def plan(self, epoch: int, strength: float = 1.0) -> list[list[list[Draw]]]:
+        """The steps of an epoch; each is a list of batches, each a list of draws.
+
+        Args:
+            epoch: Which, from 0.
+            strength: Share ∈ [0, 1] of the speeds' spread; several views come with 1.
+        """
         random = np.random.default_rng((self.seed, epoch))
-        draws = self._speech(random) + self._nonspeech(epoch)
+        draws = self._speech(random, strength) + self._nonspeech(epoch)
         jitter = random.normal(0.0, self.config.length_jitter_s, len(draws))
         sorted_epoch = epoch < self.config.curriculum_epochs
         lengths = np.array([self.duration_s(index) / speed for index, speed in draws])
         keys = lengths if sorted_epoch else lengths + jitter
-        batches = self._pack(draws, lengths, np.argsort(keys, kind="stable"))
+        batches = self._pack(draws, lengths, np.argsort(keys, kind="stable"), self.views(strength))
         if not sorted_epoch:
             batches = [batches[i] for i in random.permutation(len(batches))]
         size = self.config.accumulate
         return [batches[i : i + size] for i in range(0, len(batches), size)]
 
-    def _speech(self, random: np.random.Generator) -> list[Draw]:
+    def views(self, strength: float) -> int:
+        """How often an utterance stands in its batch: once until there are masks to tell apart."""
+        return self.config.views if strength >= 1 else 1
+
+    def _speech(self, random: np.random.Generator, strength: float) -> list[Draw]:
         """Every example once."""
         speeds = random.choice(np.array(self.config.speeds), len(self.examples))
+        if strength < 1:
+            speeds = 1 + strength * (speeds - 1)
         return list(enumerate(speeds.tolist()))
 
     def _nonspeech(self, epoch: int) -> list[Draw]:
@@ -166,6 +180,10 @@ class Batches:
         count = round(self.config.nonspeech_share * len(self.examples))
         first = len(self.examples) + epoch * count
         return [(index, 1.0) for index in range(first, first + count)]
+
+    def units(self, draws: Sequence[Draw]) -> int:
+        """How many units their references have."""
+        return sum(len(self.examples[i].tokens) for i, _ in draws if i < len(self.examples))
 
     def duration_s(self, index: int) -> float:
         """Of a draw's audio before its speed changes.
@@ -178,11 +196,15 @@ class Batches:
         return self.examples[int(random.integers(len(self.examples)))].duration_s
 
     def _pack(
-        self, draws: Sequence[Draw], lengths: NDArray[np.float64], order: NDArray[np.intp]
+        self,
+        draws: Sequence[Draw],
+        lengths: NDArray[np.float64],
+        order: NDArray[np.intp],
+        views: int,
     ) -> list[list[Draw]]:
         batches: list[list[Draw]] = []
         current: list[Draw] = []
-        longest, views = 0.0, self.config.views
+        longest = 0.0
         for place in order.tolist():
             longest = max(longest, float(lengths[place]))
             rows = views * (len(current) + 1)
@@ -231,8 +253,16 @@ class Batches:
             )
         ]
 
-    def load(self, draws: Sequence[Draw], generator: torch.Generator) -> Batch:
-        """Read, perturb, extract and mask one batch; ``generator`` draws lines and masks."""
+    def load(
+        self, draws: Sequence[Draw], generator: torch.Generator, strength: float = 1.0
+    ) -> Batch:
+        """Read, perturb, extract and mask one batch.
+
+        Args:
+            draws: Of `plan`.
+            generator: Draws lines and masks.
+            strength: Share ∈ [0, 1] of the masks' widths; several views come with 1.
+        """
         drawn = [self._drawn(index) for index, _ in draws]
         examples = [example for example, _ in drawn]
         perturbed = [
@@ -243,11 +273,14 @@ class Batches:
         waveforms = [torch.from_numpy(audio) for audio in perturbed]
         samples = torch.tensor([len(w) for w in waveforms])
         features, lengths = self.front_end(pad_sequence(waveforms, batch_first=True), samples)
-        views = self.config.views
+        if self.config.max_shift:
+            features, lengths = shift(features, lengths, self.config.max_shift, generator)
+        views = self.views(strength)
         if self.masking is None:
             features = features.repeat(views, 1, 1)
         else:
-            features = spec_augment(features, lengths, self.masking, generator, views)
+            masking = self.masking.weakened(strength)
+            features = spec_augment(features, lengths, masking, generator, views)
         tokens = [torch.tensor(e.tokens, dtype=torch.long) for e in examples] * views
         return Batch(
             ids=tuple(e.id for e in examples),

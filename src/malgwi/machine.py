@@ -7,6 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
+
+
+def runs_bf16() -> bool:
+    """Whether torch has all of bfloat16 here: recurrent layers on a CPU want AVX-512."""
+    if torch.cuda.is_available():
+        return True
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            nn.LSTM(8, 8)(torch.zeros(1, 1, 8))
+    except RuntimeError:  # oneDNN: "could not create a primitive descriptor"
+        return False
+    return True
 
 
 def pays_bf16() -> bool:
@@ -20,7 +33,9 @@ def pays_bf16() -> bool:
             a @ a
         return time.perf_counter() - began
 
-    return torch.cuda.is_available() or seconds(torch.bfloat16) < 0.7 * seconds(torch.float32)
+    if torch.cuda.is_available() or not runs_bf16():
+        return torch.cuda.is_available()
+    return seconds(torch.bfloat16) < 0.7 * seconds(torch.float32)
 
 
 @contextmanager

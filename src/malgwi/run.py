@@ -28,7 +28,7 @@ from malgwi.config import RunConfig, from_yaml, to_yaml
 from malgwi.errors import CheckpointError, ConfigError, DataError
 from malgwi.features import FrontEnd
 from malgwi.losses import unigram_prior
-from malgwi.machine import pays_bf16
+from malgwi.machine import pays_bf16, runs_bf16
 from malgwi.metrics.error_rate import cer_nospace
 from malgwi.models import model_class
 from malgwi.models.pretrained import PretrainedConfig
@@ -40,6 +40,9 @@ from malgwi.trainer import Parts, TrainerConfig
 from malgwi.transcribe import Recogniser, check_method
 from malgwi.transfer import transfer
 from malgwi.types import Tokenizer
+
+#: Audio in a batch for each thread of training: with less, rows are too few for a matrix product.
+WORKER_S = 20.0
 
 Say = Callable[[str], None]
 
@@ -139,14 +142,28 @@ def build(
     trainer = config.trainer
     if trainer.precision == "auto":  # decided once a run: a resumed run must compute the same
         trainer = replace(trainer, precision="bf16" if pays_bf16() else "fp32")
+    if trainer.workers is None:
+        trainer = replace(trainer, workers=_workers(model, config.batches))
     write_bytes(folder / "config.yaml", to_yaml(replace(config, trainer=trainer)).encode())
     record = "".join(json.dumps(vars(item), ensure_ascii=False) + "\n" for item in left_out)
     write_bytes(folder / "left_out.jsonl", record.encode())
     return Built(parts=parts, trainer=trainer, start=start, left_out=tuple(left_out))
 
 
+def _workers(model: AcousticModel, batches: BatchConfig) -> int:
+    """A thread for each core, as long as its share of a batch is worth a step of its own."""
+    if not model.divisible:
+        return 1
+    return max(1, min(torch.get_num_threads(), int(batches.max_batch_s / WORKER_S)))
+
+
 def _check_config(config: RunConfig) -> None:
-    """Settings that contradict each other, found before hours are spent."""
+    """Settings that contradict each other or the machine, found before hours are spent."""
+    if config.trainer.precision == "bf16" and not runs_bf16():
+        raise ConfigError(
+            "trainer.precision is bf16, which this processor computes in part only (recurrent "
+            "layers want AVX-512): set --trainer.precision fp32, or auto"
+        )
     check_heads(config.objective, config.model)
     if isinstance(config.model, PretrainedConfig):
         config.model.check(config.front_end, _longest_s(config))

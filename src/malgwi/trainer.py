@@ -1,8 +1,9 @@
 """The training loop. `train` reads like the pseudocode of a paper; what it calls stands below it.
 
-The surprising choice: every random draw of step i is a function of (seed, i). The global generator
-(dropout) is reseeded each step and the masks have a generator of their own, so a checkpoint needs
-no generator state, and a run killed anywhere ends bit for bit where the undisturbed run ends.
+The surprising choice: every random draw of step i is a function of (seed, i). Each piece of a step
+has generators of its own, seeded anew, for dropout, for masks and for samples, and the global one is
+reseeded for what draws from that, so a checkpoint needs no generator state, and a run killed anywhere
+ends bit for bit where the undisturbed run ends.
 """
 
 import math
@@ -10,13 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from malgwi.batching import Batch, Batches, Draw
+from malgwi.batching import Batches, Draw
 from malgwi.checkpoint import (
     Checkpoint,
     discard_later,
@@ -28,6 +30,7 @@ from malgwi.checkpoint import (
 )
 from malgwi.errors import CheckpointError, ConfigError, TrainingError
 from malgwi.machine import interruptible
+from malgwi.nn.dropout import set_dropout
 from malgwi.objective import Objective
 from malgwi.optim import (
     MovingAverage,
@@ -41,6 +44,7 @@ from malgwi.optim import (
     weight_noise,
 )
 from malgwi.training_log import TrainingLog
+from malgwi.workers import Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,12 @@ class TrainerConfig:
         seed: Of every draw.
         precision: ``bf16`` runs matrix products under autocast; ``auto`` (do so where it pays) is
             decided when a run is built, once, so that a resumed run computes the same.
+        workers: Threads that take a share of every batch each, on a CPU; None, as many as pay, is
+            decided when a run is built.
         clip_norm: Gradients are scaled down to this norm.
+        ramp_epochs: Epochs over which dropout, masks and other speeds grow to what they are set to,
+            linearly, from none in the first; several views come after. What was heard a few times
+            only is not known by heart. 0: all from the start.
         ema_decay: Of the moving average of weights, which is what is evaluated and kept; 0 is off.
         evaluations: Development decodings over the whole run, evenly spread.
         patience: Stop after so many evaluations in a row without improvement; None never.
@@ -71,7 +80,9 @@ class TrainerConfig:
     budget_s: float | None = None
     seed: int = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    workers: int | None = None
     clip_norm: float = 5.0
+    ramp_epochs: int = 0
     ema_decay: float = 0.999
     evaluations: int = 20
     patience: int | None = None
@@ -86,6 +97,8 @@ class TrainerConfig:
         least = {
             "epochs": 1,
             "max_steps": 1,
+            "ramp_epochs": 0,
+            "workers": 1,
             "evaluations": 1,
             "patience": 1,
             "checkpoint_steps": 1,
@@ -159,9 +172,9 @@ def train(
     else:
         loop.restore(resume)
     state = loop.state
-    with interruptible() as interrupted:
+    with interruptible() as interrupted, loop.workers:
         while not state.stopped:
-            plan = parts.batches.plan(state.epoch)
+            plan = parts.batches.plan(state.epoch, loop.strength())
             for draws in plan[state.position :]:
                 loop.progress = loop.share_done(len(plan))
                 if loop.evaluation_due():
@@ -186,6 +199,16 @@ def train(
     return state
 
 
+@dataclass(frozen=True)
+class _Learned:
+    """A piece of a step: its utterances and its shares of the losses."""
+
+    ids: tuple[str, ...]
+    audio_s: float
+    loss: float
+    losses: dict[str, float]
+
+
 class _Loop:
     """The steps of `train`, on shared state."""
 
@@ -194,6 +217,7 @@ class _Loop:
         self.model = parts.model
         self.device: torch.device = next(self.model.parameters()).device
         self.optimizer = build_optimizer(self.model, parts.optim)
+        self.workers = Workers(self.model, 1 if self.device.type != "cpu" else config.workers or 1)
         self.plateau = Plateau(parts.optim.decay, parts.optim.plateau_patience)
         self.average = MovingAverage(self.model, config.ema_decay)
         self.state = State()
@@ -208,8 +232,6 @@ class _Loop:
         """One optimiser step over its batches; a non-finite one is named and skipped."""
         state, config = self.state, self.config
         torch.manual_seed(_mixed(config.seed, state.step))
-        masks = torch.Generator().manual_seed(_mixed(config.seed + 1, state.step))
-        batches = [self.parts.batches.load(part, masks).to(self.device) for part in draws]
         rate = self.plateau.factor * learning_rate(
             self.parts.optim, step=state.step, progress=self.progress, epoch=state.epoch
         )
@@ -217,9 +239,9 @@ class _Loop:
         resting = encoder_rests(self.parts.optim, step=state.step, progress=self.progress)
         rest_encoder(self.optimizer, resting)
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
-        samples = torch.Generator(self.device).manual_seed(_mixed(config.seed + 2, state.step))
         with weight_noise(self.model, self.parts.optim, state.step):
-            loss, parts = self._gradients(batches, samples)
+            learned = self._gradients(draws)
+        loss = sum(part.loss for part in learned)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
         if math.isfinite(loss) and bool(torch.isfinite(norm)):
             self.optimizer.step()
@@ -227,43 +249,60 @@ class _Loop:
         else:
             for name, buffer in self.model.named_buffers():
                 buffer.copy_(buffers[name])  # a norm's running statistics have seen the batch
-            self._skip(batches, loss, float(norm))
+            self._skip([name for part in learned for name in part.ids], loss, float(norm))
         state.step += 1
-        state.audio_s += sum(batch.audio_s for batch in batches)
-        self._report(loss, parts, rate, float(norm))
+        state.audio_s += sum(part.audio_s for part in learned)
+        names = {name: 0.0 for part in learned for name in part.losses}
+        losses = {name: sum(part.losses.get(name, 0.0) for part in learned) for name in names}
+        self._report(loss, losses, rate, float(norm))
 
-    def _gradients(
-        self, batches: Sequence[Batch], generator: torch.Generator
-    ) -> tuple[float, dict[str, float]]:
-        """Accumulate gradients; batches weigh by their units, as if they were one batch."""
+    def _gradients(self, draws: Sequence[Sequence[Draw]]) -> "list[_Learned]":
+        """Add up gradients; pieces of a step weigh by their units, as if they were one batch."""
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        units = [float(batch.token_lengths.sum()) for batch in batches]
-        total, sums = 0.0, dict[str, float]()
-        for batch, count in zip(batches, units, strict=True):
-            with self._precision():
-                loss, parts = self.parts.objective(self.model, batch, self.progress, generator)
-            share = count / max(1.0, sum(units))
-            (loss * share).backward()  # type: ignore[no-untyped-call]
-            total += share * float(loss.detach())
-            for name, value in parts.items():
-                sums[name] = sums.get(name, 0.0) + share * value
-        return total, sums
+        count = self.workers.count
+        pieces = [part[i::count] for part in draws for i in range(min(count, len(part)))]
+        units = [self.parts.batches.units(piece) for piece in pieces]
+        tasks = [
+            partial(self._learn, piece, number, share / max(1, sum(units)))
+            for number, (piece, share) in enumerate(zip(pieces, units, strict=True))
+        ]
+        return self.workers.gradients(tasks)
+
+    def _learn(
+        self, piece: Sequence[Draw], number: int, share: float, model: nn.Module
+    ) -> "_Learned":
+        """Load a piece of a step and take its share of the gradients."""
+        seeds = (_mixed(self.config.seed + i, self.state.step, number) for i in range(3))
+        chance = torch.Generator().manual_seed(next(seeds))
+        masks = torch.Generator().manual_seed(next(seeds))
+        samples = torch.Generator(self.device).manual_seed(next(seeds))
+        strength = self.strength()
+        set_dropout(model, strength=strength, generator=chance)
+        batch = self.parts.batches.load(piece, masks, strength).to(self.device)
+        with self._precision():
+            loss, parts = self.parts.objective(model, batch, self.progress, samples)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        return _Learned(
+            ids=batch.ids,
+            audio_s=batch.audio_s,
+            loss=share * float(loss.detach()),
+            losses={name: share * value for name, value in parts.items()},
+        )
 
     def _precision(self) -> AbstractContextManager[object]:
         if not self.autocast:
             return nullcontext()
         return torch.autocast(self.device.type, torch.bfloat16)
 
-    def _skip(self, batches: Sequence[Batch], loss: float, norm: float) -> None:
+    def _skip(self, ids: Sequence[str], loss: float, norm: float) -> None:
         self.state.skipped += 1
-        ids = [name for batch in batches for name in batch.ids]
         named = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
         message = (
             f"step {self.state.step}: loss {loss}, gradient norm {norm}: skipped; batch: {named}"
         )
         self.log.say(message)
-        self.log.record(self.state.step, {"skipped": ids, "loss": str(loss)})
+        self.log.record(self.state.step, {"skipped": list(ids), "loss": str(loss)})
         if self.state.skipped > self.config.max_skipped_steps:
             raise TrainingError(
                 f"{self.state.skipped} steps had a non-finite loss or gradient (bound: "
@@ -313,6 +352,10 @@ class _Loop:
             left_for_training = self.config.budget_s - self.state.evaluation_s
             shares.append(self.elapsed() / max(1e-9, left_for_training))
         return min(1.0, max(shares))
+
+    def strength(self) -> float:
+        """Share of regularisation that this epoch trains with."""
+        return min(1.0, self.state.epoch / self.config.ramp_epochs) if self.config.ramp_epochs else 1.0
 
     def over(self) -> bool:
         """Whether an end has been reached."""
@@ -392,6 +435,7 @@ class _Loop:
         self.log.rewind(self.state.step)
 
 
-def _mixed(seed: int, step: int) -> int:
-    """A seed for one step, far from its neighbours' (SplitMix64's odd constant)."""
-    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + 1) % 2**63
+def _mixed(seed: int, step: int, piece: int = 0) -> int:
+    """A seed for a piece of a step, far from its neighbours' (SplitMix64's odd constants)."""
+    mixed = seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + piece * 0x94D049BB133111EB
+    return (mixed + 1) % 2**63

@@ -10,6 +10,7 @@ from tiny_encoders import KINDS, save_encoder
 from tones import make_corpus
 
 from malgwi.cli import main
+from malgwi.machine import runs_bf16
 
 pytest.importorskip("transformers", reason="needs the extra hf: transformers")
 pytest.importorskip("peft", reason="needs the extra hf: peft")
@@ -91,7 +92,8 @@ def test_an_encoder_is_fine_tuned_and_its_run_stands_alone(
 def test_a_joint_head_writes(corpus: Path, tmp_path: Path) -> None:
     encoder, run = save_encoder(tmp_path / "encoder", "hubert"), tmp_path / "run"
     joint = "--model.joint --objective.ctc-weight 0.5 --model.decoder.heads 2 --epochs 1"
-    joint += " --trainer.precision bf16 --model.gradient-checkpointing"
+    precision = "bf16" if runs_bf16() else "fp32"
+    joint += f" --trainer.precision {precision} --model.gradient-checkpointing"
     searched = "--decoding.method beam --decoding.beam.ctc-weight 0.5 --dev-decoding.method beam"
     main(train_args(corpus, run, "--encoder", encoder, *joint.split(), *searched.split()))
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

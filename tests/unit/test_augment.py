@@ -184,6 +184,16 @@ def test_views_share_the_warp_and_have_masks_of_their_own() -> None:
     assert not torch.equal(first[both], features[both])  # warped
 
 
+def test_a_weakened_policy_has_narrower_masks_and_as_many() -> None:
+    half = policy("LD").weakened(0.5)
+    assert (half.time_warp, half.freq_mask_width, half.time_mask_width) == (40, 14, 50)
+    assert (half.num_freq_masks, half.num_time_masks) == (2, 2)
+    assert policy("LD").weakened(1.0) == policy("LD")
+    features = torch.randn(2, 30, 8)
+    lengths = torch.tensor([30, 30])
+    assert torch.equal(spec_augment(features, lengths, policy("LB").weakened(0.0)), features)
+
+
 def test_nothing_asked_nothing_done() -> None:
     features = torch.randn(2, 50, 8)
     assert torch.equal(spec_augment(features, torch.tensor([50, 20]), MASKS_ONLY), features)

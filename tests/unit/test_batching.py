@@ -137,6 +137,33 @@ def test_two_views_of_an_utterance_differ_by_their_masks_alone(masked: bool) -> 
         BatchConfig(views=3)
 
 
+def test_at_less_strength_speeds_and_masks_are_weaker_and_there_is_one_view() -> None:
+    config = BatchConfig(max_batch_s=8.0, speeds=(0.8, 1.0, 1.2), views=2)
+    made = make([1.0 + i / 40 for i in range(40)], config)
+
+    def speeds(strength: float) -> set[float]:
+        plan = made.plan(2, strength)
+        return {round(speed, 6) for step in plan for batch in step for _, speed in batch}
+
+    assert speeds(1.0) == {0.8, 1.0, 1.2}
+    assert speeds(0.5) == {0.9, 1.0, 1.1}
+    assert speeds(0.0) == {1.0}
+    assert made.plan(2, 1.0) == made.plan(2)
+    assert len(made.plan(2, 0.0)) < 0.6 * len(made.plan(2))  # without a second view of each
+
+    draws = [(0, 1.0), (1, 1.0)]
+    masking, made.masking = made.masking, None
+    assert masking is not None
+    plain = made.load(draws, torch.Generator(), 0.0).features
+    made.masking = masking
+    none = made.load(draws, torch.Generator().manual_seed(1), 0.0)
+    assert none.views == 1
+    assert torch.equal(none.features, plain)
+    half, whole = (made.load(draws, torch.Generator().manual_seed(1), s) for s in (0.9, 1.0))
+    assert (half.views, len(half.features), whole.views, len(whole.features)) == (1, 2, 2, 4)
+    assert not torch.equal(half.features, plain)
+
+
 def test_nothing_to_train_on_is_an_error() -> None:
     with pytest.raises(DataError, match="no utterance"):
         make([], BatchConfig())

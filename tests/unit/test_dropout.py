@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from malgwi.errors import ConfigError
-from malgwi.nn.dropout import Dropout
+from malgwi.nn.dropout import Dropout, set_dropout
 
 
 @pytest.mark.parametrize("p", [0.004, 0.1, 0.3, 0.5, 0.999])
@@ -48,6 +48,30 @@ def test_nothing_is_dropped_in_use_or_at_zero() -> None:
     x = torch.randn(3, 4)
     assert Dropout(0.9).eval()(x) is x
     assert Dropout(0.0)(x) is x
+
+
+def test_weakened_dropout_drops_its_share_until_it_is_told_otherwise() -> None:
+    model = torch.nn.Sequential(Dropout(0.5), torch.nn.Sequential(Dropout(0.25)))
+    x = torch.ones(1000, 1000)
+    set_dropout(model, strength=0.5)
+    torch.manual_seed(5)
+    assert float((model(x) == 0).double().mean()) == pytest.approx(1 - 0.75 * 0.875, abs=0.01)
+    set_dropout(model, strength=0.0)
+    assert model(x) is x
+    set_dropout(model)
+    assert float((model(x) == 0).double().mean()) == pytest.approx(1 - 0.5 * 0.75, abs=0.01)
+
+
+def test_a_generator_of_its_own_leaves_the_global_one_alone() -> None:
+    model, x = torch.nn.Sequential(Dropout(0.5)), torch.ones(5, 9)
+    set_dropout(model, generator=torch.Generator().manual_seed(6))
+    torch.manual_seed(7)
+    first = model(x)
+    after = torch.rand(3)
+    torch.manual_seed(7)
+    assert torch.equal(after, torch.rand(3))
+    set_dropout(model, generator=torch.Generator().manual_seed(6))
+    assert torch.equal(model(x), first)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0])

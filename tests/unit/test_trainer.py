@@ -17,6 +17,8 @@ from malgwi.errors import CheckpointError, ConfigError, DataError, TrainingError
 from malgwi.front_end import preset
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.objective import Objective, ObjectiveConfig
+from malgwi.machine import pays_bf16, runs_bf16
+from malgwi.nn.dropout import Dropout
 from malgwi.optim import OptimConfig, weight_noise
 from malgwi.run import Built, build, load_recogniser
 from malgwi.tokenizers import TokenizerConfig
@@ -48,8 +50,8 @@ def tiny_config(**trainer: object) -> RunConfig:
 
 
 def conv_config(**trainer: object) -> RunConfig:
-    """With BatchNorm buffers, unigram smoothing, weight noise and bfloat16: more to get wrong."""
-    base = tiny_config(**{"precision": "bf16", **trainer})
+    """With BatchNorm buffers, unigram smoothing, weight noise and, where it can be, bfloat16."""
+    base = tiny_config(**{"precision": "bf16" if runs_bf16() else "fp32", **trainer})
     listener = replace(base.model.listener, front="conv", conv_channels=4)
     return replace(
         base,
@@ -57,6 +59,17 @@ def conv_config(**trainer: object) -> RunConfig:
         objective=replace(base.objective, smoothing_kind="unigram"),
         optim=replace(base.optim, weight_noise=0.01, weight_noise_start=2),
     )
+
+
+def ramp_config(**trainer: object) -> RunConfig:
+    """With regularisation that grows for two epochs, and two views in the third."""
+    base = tiny_config(ramp_epochs=2, **trainer)
+    return replace(base, batches=replace(base.batches, views=2))
+
+
+def workers_config(**trainer: object) -> RunConfig:
+    """Two threads, each with half of every batch."""
+    return tiny_config(workers=2, **trainer)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +107,8 @@ def die_at(objective: Objective, step: int) -> Objective:
 
 
 @pytest.mark.parametrize(
-    ("make", "killed_at"), [(tiny_config, 3), (tiny_config, 11), (conv_config, 7)]
+    ("make", "killed_at"),
+    [(tiny_config, 3), (tiny_config, 11), (conv_config, 7), (ramp_config, 11), (workers_config, 11)],
 )
 def test_resume_ends_bit_for_bit_where_the_undisturbed_run_ends(
     corpus: tuple[Path, Path], tmp_path: Path, make: Callable[..., RunConfig], killed_at: int
@@ -200,6 +214,49 @@ def test_accumulation_equals_one_large_batch(corpus: tuple[Path, Path], tmp_path
     torch.testing.assert_close(whole, halves, atol=1e-5, rtol=1e-3)
 
 
+def test_workers_learn_what_one_thread_learns(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    losses = []
+    for workers in (1, 2, 3):
+        config = tiny_config(workers=workers, epochs=2)
+        listener = replace(config.model.listener, dropout=0.0)
+        speller = replace(config.model.speller, dropout=0.0)
+        config = replace(
+            config,
+            model=replace(config.model, listener=listener, speller=speller),
+            objective=replace(config.objective, sampling=0.0),
+            masking=None,
+        )
+        folder = tmp_path / str(workers)
+        made = built(corpus, folder, config)
+        train(made.parts, made.trainer, folder, TrainingLog(folder, tensorboard="off"))
+        lines = read_metrics(folder / "metrics.jsonl")
+        losses.append([line["loss"] for line in lines if "loss" in line])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert losses[2] == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_workers_are_as_many_as_there_is_work_and_one_where_statistics_are_shared(
+    corpus: tuple[Path, Path], tmp_path: Path
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for make, max_batch_s, wanted in (
+            (tiny_config, 8.0, 1),
+            (tiny_config, 50.0, 2),
+            (tiny_config, 500.0, 3),
+            (conv_config, 500.0, 1),
+        ):
+            config = make()
+            config = replace(config, batches=replace(config.batches, max_batch_s=max_batch_s))
+            folder = tmp_path / f"{make.__name__}{max_batch_s}"
+            made = built(corpus, folder, config)
+            assert made.trainer.workers == wanted
+            assert f"workers: {wanted}" in (folder / "config.yaml").read_text()
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_budget_ends_the_schedule_and_the_run(corpus: tuple[Path, Path], tmp_path: Path) -> None:
     config = tiny_config(epochs=None, budget_s=4.0, evaluations=4)
     made = built(corpus, tmp_path, config)
@@ -212,6 +269,25 @@ def test_a_budget_ends_the_schedule_and_the_run(corpus: tuple[Path, Path], tmp_p
     floor = config.optim.learning_rate * config.optim.final_ratio
     assert steps[-1]["learning_rate"] < 3 * floor  # the last step begins just before the end
     assert sum("dev_cer" in line for line in lines) == 4
+
+
+def test_regularisation_grows_epoch_by_epoch(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    made = built(corpus, tmp_path, ramp_config(epochs=4))
+    seen: list[tuple[float, set[float], int]] = []
+
+    class Watching(Objective):
+        def __call__(self, model: object, batch: Batch, *args: object) -> object:  # type: ignore[override]
+            strengths = {m.strength for m in model.modules() if isinstance(m, Dropout)}  # type: ignore[attr-defined]
+            seen.append((args[0], strengths, batch.views))  # type: ignore[arg-type]
+            return watched(model, batch, *args)  # type: ignore[arg-type]
+
+    watched = made.parts.objective
+    watching = Watching.__new__(Watching)
+    watching.__dict__.update(watched.__dict__)
+    parts = replace(made.parts, objective=watching)
+    train(parts, made.trainer, tmp_path, TrainingLog(tmp_path, tensorboard="off"))
+    by_epoch = {int(4 * progress + 1e-9): (drops, views) for progress, drops, views in seen}
+    assert by_epoch == {0: ({0.0}, 1), 1: ({0.5}, 1), 2: ({1.0}, 2), 3: ({1.0}, 2)}
 
 
 def test_it_learns_the_toy_language(corpus: tuple[Path, Path], tmp_path: Path) -> None:
@@ -281,6 +357,16 @@ def test_other_data_or_none_is_refused_before_anything_is_overwritten(
     dev_cuts[0].supervisions[0].text = "?!"
     with pytest.raises(DataError, match="none of 1 development utterances has text"):
         build(config, train_cuts, dev_cuts[:1], tmp_path / "other", lambda _text: None)
+
+
+def test_bfloat16_is_chosen_and_taken_only_where_the_machine_has_all_of_it(
+    corpus: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert runs_bf16() or not pays_bf16()
+    monkeypatch.setattr("malgwi.run.runs_bf16", lambda: False)
+    with pytest.raises(ConfigError, match=r"trainer\.precision is bf16.*set .*fp32, or auto"):
+        built(corpus, tmp_path, tiny_config(precision="bf16"))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

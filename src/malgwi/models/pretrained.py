@@ -146,6 +146,7 @@ class Pretrained(TransformerWriter):
     """
 
     config: PretrainedConfig
+    divisible = False  # the library's dropout, masks and LayerDrop draw from global generators
 
     def __init__(
         self,

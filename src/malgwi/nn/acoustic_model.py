@@ -63,6 +63,15 @@ class AcousticModel(nn.Module):
     config: ModelConfig
     max_frames: int | None = None
 
+    @property
+    def divisible(self) -> bool:
+        """Whether pieces of a batch may be learned from side by side, each by a copy.
+
+        Not where a norm keeps statistics of whole batches, nor where chance comes from elsewhere
+        than `malgwi.nn.dropout`, whose order would change from run to run.
+        """
+        return self.state_dict().keys() == dict(self.named_parameters()).keys()
+
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D], lengths [B] → what was heard."""
         raise TypeError(f"{type(self).__name__} is abstract")
