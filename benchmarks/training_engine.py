@@ -16,6 +16,7 @@ import argparse
 import os
 import platform
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -104,53 +105,71 @@ def product(dtype: torch.dtype) -> float:
 def timed_training(
     built: Built, folder: Path, operators: int
 ) -> tuple[Counter[str], float, list[float]]:
-    """Train with clocks on load, forward, backward and step: their seconds, all, audio of each."""
-    spent: Counter[str] = Counter()
-    audio: list[float] = []
-    began = ended = 0.0
+    """Train with clocks on load, forward, backward and step.
 
-    def clocked(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    Returns: their seconds, all seconds, audio of each step in seconds.
+
+    Seconds are wall clock: what several workers do side by side counts for its share.
+    """
+    spans: list[tuple[str, float]] = []
+    audio = [0.0]
+    began = ended = 0.0
+    workers, lock = built.trainer.workers or 1, threading.Lock()
+
+    def clocked(name: str, call: Callable[..., Any], side_by_side: int = 1) -> Callable[..., Any]:
         def timed(*args: Any, **options: Any) -> Any:
             start = time.perf_counter()
             value = call(*args, **options)
             if len(audio) > WARM_UP:
-                spent[name] += time.perf_counter() - start
+                spans.append((name, (time.perf_counter() - start) / side_by_side))
             return value
 
         return timed
 
-    load = built.parts.batches.load
+    load, clip = built.parts.batches.load, nn.utils.clip_grad_norm_
 
     def loaded(*args: Any) -> Any:
-        nonlocal began
-        if len(audio) == WARM_UP:
-            began = time.perf_counter()
         batch = load(*args)
-        audio.append(batch.audio_s)
+        with lock:
+            audio[-1] += batch.audio_s
         return batch
+
+    def clipped(*args: Any) -> Any:
+        nonlocal began
+        value = clip(*args)
+        audio.append(0.0)
+        if len(audio) == WARM_UP + 1:
+            began = time.perf_counter()
+        return value
 
     def evaluate(_model: torch.nn.Module) -> float:
         nonlocal ended
         ended = time.perf_counter()
         return 1.0
 
-    objective = clocked("forward", built.parts.objective)
+    objective = clocked("forward", built.parts.objective, workers)
     parts = replace(built.parts, objective=objective, evaluate=evaluate)
+    backward = clocked("backward", torch.Tensor.backward, workers)
+    threads = torch.profiler._ExperimentalConfig(profile_all_threads=True)
     with (
-        patch.object(parts.batches, "load", clocked("load", loaded)),
-        patch.object(torch.Tensor, "backward", clocked("backward", torch.Tensor.backward)),
-        patch.object(nn.utils, "clip_grad_norm_", clocked("step", nn.utils.clip_grad_norm_)),
+        patch.object(parts.batches, "load", clocked("load", loaded, workers)),
+        patch.object(torch.Tensor, "backward", backward),
+        patch.object(nn.utils, "clip_grad_norm_", clocked("step", clipped)),
         patch.object(torch.optim.AdamW, "step", clocked("step", torch.optim.AdamW.step)),
         patch.object(torch.optim.Adam, "step", clocked("step", torch.optim.Adam.step)),
         patch.object(MovingAverage, "update", clocked("step", MovingAverage.update)),
         TrainingLog(folder) as log,
-        torch.profiler.profile() if operators else nullcontext() as profile,
+        torch.profiler.profile(experimental_config=threads) if operators else nullcontext() as seen,
     ):
         train(parts, built.trainer, folder, log)
-    if profile is not None:
-        found = profile.key_averages()
+    spent: Counter[str] = Counter()
+    for name, seconds in spans:
+        spent[name] += seconds
+    if seen is not None:
+        found = seen.key_averages()
         print(found.table(sort_by="self_cpu_time_total", row_limit=operators))
-        spent["kernels"] = 1e-6 * sum(o.self_cpu_time_total for o in found if o.key in KERNELS)
+        kernels_us = sum(o.self_cpu_time_total for o in found if o.key in KERNELS)
+        spent["kernels"] = 1e-6 * kernels_us / workers
     return spent, ended - began, audio
 
 

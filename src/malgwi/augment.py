@@ -154,27 +154,6 @@ def spec_augment(
     return features.masked_fill(hidden, 0.0)
 
 
-def shift(
-    features: Tensor, lengths: Tensor, furthest: int, generator: torch.Generator | None = None
-) -> tuple[Tensor, Tensor]:
-    """Begin each utterance with 0 to ``furthest`` frames of nothing, which is 0.
-
-    Args:
-        features: [B, T, D].
-        lengths: [B].
-        furthest: Most frames.
-        generator: Source of chance.
-
-    Returns:
-        [B, T + furthest, D] and lengths [B].
-    """
-    frames = (_uniform((len(features),), lengths, generator) * (furthest + 1)).long()
-    source = torch.arange(features.shape[1] + furthest, device=features.device) - frames[:, None]
-    inside = (source >= 0) & (source < lengths[:, None])
-    source = source.clamp(0, features.shape[1] - 1)[..., None].expand(-1, -1, features.shape[2])
-    return features.gather(1, source) * inside[..., None], lengths + frames
-
-
 def speed_perturb(
     samples: NDArray[np.float32], factor: float, *, quality: str = "LQ"
 ) -> NDArray[np.float32]:

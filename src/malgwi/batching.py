@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from malgwi.augment import SpecAugmentConfig, shift, spec_augment, speed_perturb
+from malgwi.augment import SpecAugmentConfig, spec_augment, speed_perturb
 from malgwi.errors import ConfigError, DataError
 from malgwi.features import FrontEnd
 from malgwi.nonspeech import nonspeech
@@ -42,8 +42,6 @@ class BatchConfig:
         accumulate: Batches whose gradients are added up before a step.
         nonspeech_share: Sounds without speech and with an empty reference, for each utterance
             (`malgwi.nonspeech`); 0.03 adds three to a hundred, new ones every epoch.
-        max_shift: Most frames of nothing that an utterance is moved back by, drawn anew every epoch:
-            a model that joins frames meets each sound at other places in them.
         telephone_share: Share of utterances that are sent through a telephone line, another one
             every epoch (`malgwi.telephone`): for wide-band speech that is to serve calls.
         line: What such lines do to speech.
@@ -59,7 +57,6 @@ class BatchConfig:
     views: int = 1
     accumulate: int = 1
     nonspeech_share: float = 0.0
-    max_shift: int = 0
     telephone_share: float = 0.0
     line: TelephoneConfig = field(default_factory=TelephoneConfig)
 
@@ -273,8 +270,6 @@ class Batches:
         waveforms = [torch.from_numpy(audio) for audio in perturbed]
         samples = torch.tensor([len(w) for w in waveforms])
         features, lengths = self.front_end(pad_sequence(waveforms, batch_first=True), samples)
-        if self.config.max_shift:
-            features, lengths = shift(features, lengths, self.config.max_shift, generator)
         views = self.views(strength)
         if self.masking is None:
             features = features.repeat(views, 1, 1)

@@ -1,9 +1,9 @@
 """The training loop. `train` reads like the pseudocode of a paper; what it calls stands below it.
 
-The surprising choice: every random draw of step i is a function of (seed, i). Each piece of a step
-has generators of its own, seeded anew, for dropout, for masks and for samples, and the global one is
-reseeded for what draws from that, so a checkpoint needs no generator state, and a run killed anywhere
-ends bit for bit where the undisturbed run ends.
+The surprising choice: every random draw of step i is a function of (seed, i). Each piece of a
+step has generators of its own, seeded anew, for dropout, for masks and for samples, and the global
+one is reseeded for what draws from that, so a checkpoint needs no generator state, and a run killed
+anywhere ends bit for bit where the undisturbed run ends.
 """
 
 import math
@@ -30,6 +30,7 @@ from malgwi.checkpoint import (
 )
 from malgwi.errors import CheckpointError, ConfigError, TrainingError
 from malgwi.machine import interruptible
+from malgwi.nn.acoustic_model import AcousticModel
 from malgwi.nn.dropout import set_dropout
 from malgwi.objective import Objective
 from malgwi.optim import (
@@ -270,7 +271,7 @@ class _Loop:
         return self.workers.gradients(tasks)
 
     def _learn(
-        self, piece: Sequence[Draw], number: int, share: float, model: nn.Module
+        self, piece: Sequence[Draw], number: int, share: float, model: AcousticModel
     ) -> "_Learned":
         """Load a piece of a step and take its share of the gradients."""
         seeds = (_mixed(self.config.seed + i, self.state.step, number) for i in range(3))
@@ -355,7 +356,9 @@ class _Loop:
 
     def strength(self) -> float:
         """Share of regularisation that this epoch trains with."""
-        return min(1.0, self.state.epoch / self.config.ramp_epochs) if self.config.ramp_epochs else 1.0
+        return (
+            min(1.0, self.state.epoch / self.config.ramp_epochs) if self.config.ramp_epochs else 1.0
+        )
 
     def over(self) -> bool:
         """Whether an end has been reached."""

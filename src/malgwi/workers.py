@@ -10,15 +10,16 @@ thread that asks for it, so nothing has to be sent: gradients are added up where
 import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
+Model = TypeVar("Model", bound=nn.Module)
 Result = TypeVar("Result")
 
 
-class Workers:
+class Workers(Generic[Model]):
     """Threads that take gradients of one model.
 
     Args:
@@ -28,7 +29,7 @@ class Workers:
             moment are shared out among them.
     """
 
-    def __init__(self, model: nn.Module, count: int) -> None:
+    def __init__(self, model: Model, count: int) -> None:
         self.model, self.count = model, count
         self.copies = [model, *(copy.deepcopy(model) for _ in range(count - 1))]
         each = max(1, torch.get_num_threads() // count)
@@ -36,7 +37,7 @@ class Workers:
             count, "worker", initializer=torch.set_num_threads, initargs=(each,)
         )
 
-    def gradients(self, tasks: Sequence[Callable[[nn.Module], Result]]) -> list[Result]:
+    def gradients(self, tasks: Sequence[Callable[[Model], Result]]) -> list[Result]:
         """Run every task; the sum of the gradients that they took is added to the model's.
 
         Args:
@@ -60,7 +61,7 @@ class Workers:
                     mine.grad = theirs.grad if mine.grad is None else mine.grad.add_(theirs.grad)
         return [found[i % self.count][i // self.count] for i in range(len(tasks))]
 
-    def _alike(self) -> list[nn.Module]:
+    def _alike(self) -> list[Model]:
         """The copies with the weights and the mode of the model, and without gradients."""
         for other in self.copies[1:]:
             for mine, theirs in zip(self.model.parameters(), other.parameters(), strict=True):
@@ -69,7 +70,7 @@ class Workers:
             other.train(self.model.training)
         return self.copies
 
-    def __enter__(self) -> "Workers":
+    def __enter__(self) -> "Workers[Model]":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -77,7 +78,5 @@ class Workers:
         self._pool.shutdown()
 
 
-def _one_after_the_other(
-    model: nn.Module, tasks: Sequence[Callable[[nn.Module], Result]]
-) -> list[Result]:
+def _one_after_the_other(model: Model, tasks: Sequence[Callable[[Model], Result]]) -> list[Result]:
     return [task(model) for task in tasks]

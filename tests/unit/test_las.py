@@ -15,7 +15,7 @@ from malgwi.nn.attention import AttentionKind
 from malgwi.nn.composed_output import ComposedOutput
 from malgwi.nn.factored_output import FactoredOutput
 from malgwi.nn.initialize import InitConfig, check_start, initialize
-from malgwi.nn.subsampling import Split, join_frames
+from malgwi.nn.subsampling import join_frames
 from malgwi.objective import Objective, ObjectiveConfig
 from malgwi.recipes import RECIPES, recipe
 from malgwi.tokenizers import TokenizerConfig
@@ -111,43 +111,6 @@ def test_joining_frames_pads_the_last() -> None:
     assert joined.shape == (1, 2, 6)
     assert lengths.tolist() == [2]
     assert joined[0, 1].tolist() == [1, 1, 1, 1, 0, 0]
-
-
-def test_frames_split_again_are_as_many_as_were_joined_and_exact_under_padding() -> None:
-    model = make(replace(LISTENER, front="stack", stack=8, split=2))
-    features, lengths, _ = batch()
-    together = model.encode(features, lengths)
-    assert together.lengths.tolist() == [10, 6, 2]  # ⌈T / 8⌉, twice
-    assert together.memory.shape == (3, 10, 8)
-    assert together.ctc_log_probs is not None
-    for row, length in enumerate(lengths.tolist()):
-        alone = model.encode(features[row : row + 1, :length], lengths[row : row + 1])
-        assert alone.ctc_log_probs is not None
-        found = together.ctc_log_probs[row, : int(together.lengths[row])]
-        torch.testing.assert_close(found, alone.ctc_log_probs[0], atol=1e-5, rtol=1e-4)
-
-
-def test_the_pieces_of_a_frame_stand_in_its_place_in_order() -> None:
-    split = Split(4, 2)
-    torch.nn.init.eye_(split.projection.weight)
-    torch.nn.init.zeros_(split.projection.bias)
-    x = torch.arange(8.0).view(1, 2, 4)
-    pieces, lengths = split(x, torch.tensor([2]))
-    assert pieces.tolist() == [[[0, 1], [2, 3], [4, 5], [6, 7]]]
-    assert lengths.tolist() == [4]
-    assert Split(5, 2).outputs == 3  # no number that is heard is lost
-
-
-def test_a_split_listener_trains_its_early_output_at_the_same_rate() -> None:
-    listener = replace(LISTENER, front="stack", stack=8, split=2)
-    config = LASConfig(listener=listener, speller=None, ctc=True, early_ctc=1)
-    model = LAS(WIDTH, SIZE, config).train()
-    features, lengths, _ = batch()
-    encoded = model.encode(features, lengths)
-    assert encoded.early is not None
-    assert encoded.ctc_log_probs is not None
-    assert encoded.early[0].shape == encoded.ctc_log_probs.shape
-    assert encoded.early[1].tolist() == encoded.lengths.tolist()
 
 
 @pytest.mark.parametrize("rank", [0, 3])

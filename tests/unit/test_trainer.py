@@ -15,10 +15,10 @@ from malgwi.checkpoint import list_checkpoints
 from malgwi.config import RunConfig
 from malgwi.errors import CheckpointError, ConfigError, DataError, TrainingError
 from malgwi.front_end import preset
-from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
-from malgwi.objective import Objective, ObjectiveConfig
 from malgwi.machine import pays_bf16, runs_bf16
+from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.dropout import Dropout
+from malgwi.objective import Objective, ObjectiveConfig
 from malgwi.optim import OptimConfig, weight_noise
 from malgwi.run import Built, build, load_recogniser
 from malgwi.tokenizers import TokenizerConfig
@@ -108,7 +108,13 @@ def die_at(objective: Objective, step: int) -> Objective:
 
 @pytest.mark.parametrize(
     ("make", "killed_at"),
-    [(tiny_config, 3), (tiny_config, 11), (conv_config, 7), (ramp_config, 11), (workers_config, 11)],
+    [
+        (tiny_config, 3),
+        (tiny_config, 11),
+        (conv_config, 7),
+        (ramp_config, 11),
+        (workers_config, 11),
+    ],
 )
 def test_resume_ends_bit_for_bit_where_the_undisturbed_run_ends(
     corpus: tuple[Path, Path], tmp_path: Path, make: Callable[..., RunConfig], killed_at: int

@@ -21,7 +21,7 @@ from malgwi.nn.attention import ATTENTIONS, Attend, AttentionKind
 from malgwi.nn.dropout import Dropout
 from malgwi.nn.output_layer import Letters, letters_to_compose, output_layer
 from malgwi.nn.recurrent import Cell, RecurrentLayer, length_mask
-from malgwi.nn.subsampling import Split, join_frames
+from malgwi.nn.subsampling import join_frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,6 @@ class ListenerConfig:
             (Deep Speech 2's; the organisers', the team's, ClovaCall's). ``stack``: ``stack``
             neighbouring frames are joined once, at the start (cheap: no layer sees full rate).
         stack: Frames joined by ``stack``.
-        split: Frames that each frame of the last layer becomes, so that layers may run at half the
-            rate, say, at which units are written; 1 is off.
         conv_channels: Channels of both convolutions.
         conv_kernels: Their sizes, frequency × time; odd. LAS-d-w (arXiv 1904.08779) has 3 × 3.
         conv_time_strides: Their strides in time; in frequency both are 2.
@@ -50,7 +48,6 @@ class ListenerConfig:
 
     front: Literal["pyramid", "conv", "stack"] = "pyramid"
     stack: int = 8
-    split: int = 1
     conv_channels: int = 32
     conv_kernels: tuple[tuple[int, int], tuple[int, int]] = ((41, 11), (21, 11))
     conv_time_strides: tuple[int, int] = (2, 1)
@@ -162,8 +159,7 @@ class Listener(nn.Module):
         norms = config.layers if config.layer_norm else 0
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(norms))
         self.dropout = Dropout(config.dropout)
-        self.split = Split(width, config.split) if config.split > 1 else None
-        self.outputs = self.split.outputs if self.split else width
+        self.outputs = width
 
     def forward(self, x: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
         """x [B, T, D], lengths [B] → [B, S, E], lengths [B] of each layer; the last is memory."""
@@ -181,10 +177,6 @@ class Listener(nn.Module):
             x = self.dropout(x)
             stages.append((x, lengths))
         return stages
-
-    def memory(self, stage: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """What a layer heard, at the rate at which it is written down."""
-        return self.split(*stage) if self.split else stage
 
 
 class ConvPair(nn.Module):
@@ -356,12 +348,12 @@ class LAS(AcousticModel):
     def encode(self, features: Tensor, lengths: Tensor) -> Encoded:
         """features [B, T, D], lengths [B] → what the listener heard."""
         stages = self.listener(features, lengths)
-        memory, memory_lengths = self.listener.memory(stages[-1])
+        memory, memory_lengths = stages[-1]
         if self.ctc is None:
             return Encoded(memory, memory_lengths, None)
         log_probs, early = self.ctc(memory).float().log_softmax(-1), None
         if self.training and self.early_ctc:
-            middle, middle_lengths = self.listener.memory(stages[self.early_ctc - 1])
+            middle, middle_lengths = stages[self.early_ctc - 1]
             early = (self.ctc(middle).float().log_softmax(-1), middle_lengths)
         return Encoded(memory, memory_lengths, log_probs, early)
 

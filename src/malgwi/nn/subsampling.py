@@ -1,4 +1,4 @@
-"""Fronts that turn full-rate features into fewer, wider frames, exact under padding; and back.
+"""Fronts that turn full-rate features into fewer, wider frames, exact under padding.
 
 On a CPU the front decides the price: convolutions with many channels at full rate cost more than
 all layers behind them, stacking costs nothing.
@@ -99,23 +99,3 @@ def join_frames(x: Tensor, lengths: Tensor, count: int) -> tuple[Tensor, Tensor]
     batch, frames, width = x.shape
     x = F.pad(x, (0, 0, 0, -frames % count))
     return x.reshape(batch, -1, width * count), (lengths + count - 1) // count
-
-
-class Split(nn.Module):
-    """Each frame becomes ``count`` frames, by a linear layer: [B, S, E] → [B, count·S, outputs].
-
-    Layers may then run at a lower rate than units come: a CTC output needs a frame for each.
-
-    Args:
-        inputs: E.
-        count: Frames that each becomes.
-    """
-
-    def __init__(self, inputs: int, count: int) -> None:
-        super().__init__()
-        self.count, self.outputs = count, -(-inputs // count)
-        self.projection = nn.Linear(inputs, count * self.outputs)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, S, E], lengths [B] → [B, count·S, outputs], lengths [B]."""
-        return self.projection(x).reshape(len(x), -1, self.outputs), lengths * self.count
