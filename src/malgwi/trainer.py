@@ -261,12 +261,12 @@ class _Loop:
         """Add up gradients; pieces of a step weigh by their units, as if they were one batch."""
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        count = self.workers.count
-        pieces = [part[i::count] for part in draws for i in range(min(count, len(part)))]
+        lanes = self.workers.count
+        pieces = [part[i::lanes] for part in draws for i in range(min(lanes, len(part)))]
         units = [self.parts.batches.units(piece) for piece in pieces]
-        tasks = [
-            partial(self._learn, piece, number, share / max(1, sum(units)))
-            for number, (piece, share) in enumerate(zip(pieces, units, strict=True))
+        tasks = [  # a loss is a sum over its units or, of sounds without speech alone, over one
+            partial(self._learn, piece, number, max(1, count) / max(1, sum(units)))
+            for number, (piece, count) in enumerate(zip(pieces, units, strict=True))
         ]
         return self.workers.gradients(tasks)
 
@@ -356,9 +356,8 @@ class _Loop:
 
     def strength(self) -> float:
         """Share of regularisation that this epoch trains with."""
-        return (
-            min(1.0, self.state.epoch / self.config.ramp_epochs) if self.config.ramp_epochs else 1.0
-        )
+        ramp = self.config.ramp_epochs
+        return min(1.0, self.state.epoch / ramp) if ramp else 1.0
 
     def over(self) -> bool:
         """Whether an end has been reached."""
