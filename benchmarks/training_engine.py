@@ -184,12 +184,11 @@ def main() -> None:
     parser.add_argument("--operators", type=int, default=0, help="name so many operations")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    rows = [
-        measure(name, options.cuts, options.steps, options.operators, options.max_batch_s)
-        for name in options.recipes
-    ]
     print(f"{date.today()}, {options.threads} threads of {platform.processor() or 'this machine'}")
-    print("\n".join((HEAD, "|---" * (HEAD.count("|") - 1) + "|", *rows)))
+    print("\n".join((HEAD, "|---" * (HEAD.count("|") - 1) + "|")), flush=True)
+    for name in options.recipes:
+        row = measure(name, options.cuts, options.steps, options.operators, options.max_batch_s)
+        print(row, flush=True)
 
 
 if __name__ == "__main__":
