@@ -212,14 +212,18 @@ def _same_settings(config: RunConfig, options: TrainOptions) -> RunConfig:
     """
     saved = load_config(options.out)
     ends = {name: getattr(saved.trainer, name) for name in ("budget_s", "epochs", "max_steps")}
-    same_end = replace(config.trainer, precision=saved.trainer.precision, **ends)
-    given = replace(config, trainer=same_end)
+    trainer = config.trainer
+    if trainer.precision == "auto":  # what was decided as the run began stays
+        trainer = replace(trainer, precision=saved.trainer.precision)
+    if trainer.workers is None:
+        trainer = replace(trainer, workers=saved.trainer.workers)
+    given = replace(config, trainer=replace(trainer, **ends))
     if given != saved:
         changed = ", ".join(_differences(given, saved, ""))
         raise ConfigError(f"--resume with other settings than {options.out}/config.yaml: {changed}")
     if options.budget is None and options.epochs is None:
         return saved
-    return replace(config, trainer=replace(config.trainer, precision=saved.trainer.precision))
+    return replace(config, trainer=trainer)
 
 
 def _differences(a: object, b: object, where: str) -> list[str]:
