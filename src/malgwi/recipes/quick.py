@@ -79,8 +79,8 @@ def telephone() -> RunConfig:
 
     ``malgwi train telephone --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores.
     Measured: after ten minutes CER without spaces 74.3 % greedy, 64.0 % with a language model
-    (46.0 to 86.9), on unseen speakers and sentences of wide-band speech, before it had an early
-    output and two views (docs/experiments.md).
+    (46.0 to 86.9), on unseen speakers and sentences of wide-band speech, when it was
+    larger and had neither an early output nor two views (docs/experiments.md).
     """
     base = quick()
     return replace(base, front_end=replace(preset("telephone"), trim_db=40.0, floor=1e-6))
