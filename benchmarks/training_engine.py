@@ -107,9 +107,10 @@ def timed_training(
 ) -> tuple[Counter[str], float, list[float]]:
     """Train with clocks on load, forward, backward and step.
 
-    Returns: their seconds, all seconds, audio of each step in seconds.
-
     Seconds are wall clock: what several workers do side by side counts for its share.
+
+    Returns:
+        Their seconds, all seconds, and the audio of each step in seconds.
     """
     spans: list[tuple[str, float]] = []
     audio = [0.0]

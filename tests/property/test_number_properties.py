@@ -89,7 +89,10 @@ def test_counters(number: int, counter: str) -> None:
     written = figures(number, thousands=counter != "번") + counter
     read = read_numbers(written)
     back = write_numbers(read)
-    idiom = number in (100, 1000) or read in ("열병", "쉰병")  # 백번, 백층, …; a fever
+    if read in ("열병", "쉰병"):  # a fever, a bottle gone sour: words of their own stay
+        assert back == read
+        return
+    idiom = number in (100, 1000)  # 백번, 백층, …
     assert back == written or (idiom and back == read)
 
 
