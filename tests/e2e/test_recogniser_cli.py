@@ -214,8 +214,17 @@ def test_an_unreadable_file_is_named_and_the_rest_transcribed(run: Path, corpus:
     assert str(broken) in done.stderr
 
 
-def test_changed_settings_do_not_resume(corpus: Path, run: Path) -> None:
-    args = [*train_args(corpus, run, 40), "--resume", "--optim.learning-rate", "1e-3"]
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("optim.learning-rate", "1e-3", "optim.learning_rate is 0.001, was 0.005"),
+        ("trainer.workers", "7", "trainer.workers is 7, was "),
+    ],
+)
+def test_changed_settings_do_not_resume(
+    corpus: Path, run: Path, setting: str, value: str, message: str
+) -> None:
+    args = [*train_args(corpus, run, 40), "--resume", f"--{setting}", value]
     done = malgwi(*args, check=False)
     assert done.returncode == 2
-    assert "optim.learning_rate is 0.001, was 0.005" in done.stderr
+    assert message in done.stderr
