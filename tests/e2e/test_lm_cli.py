@@ -97,6 +97,31 @@ def test_entropy_pruning_makes_a_smaller_model(
     assert sizes[1] < sizes[0]
 
 
+def test_models_are_mixed_by_a_text_that_is_like_what_will_be_said(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, apart = tmp_path / "other.txt", tmp_path / "apart.txt"
+    other.write_text("번호가 주세요\n한 번 더 네 말씀\n" * 9, encoding="utf-8")
+    apart.write_text("뷁뛟 쀍뛟 뷁\n쀍뷁\n" * 9, encoding="utf-8")
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text("번호를 한 번 더\n네 알겠습니다\n", encoding="utf-8")
+    models = [tmp_path / f"{name}.lm" for name in ("text", "other", "apart")]
+    for path, made in zip((text, other, apart), models, strict=True):
+        run(capsys, path, "--out", made, "--order", 3)
+    out = tmp_path / "mixed.lm"
+    said = run(capsys, *models, "--tune", held_out, "--out", out, "--eval", held_out)
+    assert said.count("left out") == 1
+    assert "apart.lm: weight 0.000" in said.replace("\n", " ")
+    found = [float(line.split("perplexity ")[1].split(",")[0]) for line in said.splitlines()[:3]]
+    judged = float(said.splitlines()[-1].split("perplexity ")[1].split(",")[0])
+    assert judged < min(found)
+    assert f"mixture: perplexity {judged:.2f}" in said
+    arpa = tmp_path / "mixed.arpa"
+    by_hand = run(capsys, *models[:2], "--weights", 1, 3, "--out", arpa, "--eval", held_out)
+    assert "weight 3.000" in by_hand
+    assert run(capsys, arpa, "--eval", held_out).splitlines()[-1] == by_hand.splitlines()[-1]
+
+
 def test_an_lstm_is_trained_written_and_judged(
     text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +141,13 @@ def test_an_lstm_is_trained_written_and_judged(
         (("TEXT",), "--out"),
         (("TEXT", "--out", "model.txt"), ".lm or .arpa"),
         (("TEXT", "--out", "model.lm", "--kind", "lstm"), ".safetensors"),
-        (("TEXT", "absent.lm", "--out", "model.lm"), "alone"),
+        (("TEXT", "absent.lm", "--out", "model.lm"), "mix the two"),
+        (("a.lm", "b.lm", "--eval", "TEXT"), "--out"),
+        (("a.lm", "b.lm", "--out", "model.lm"), "--tune"),
+        (("a.lm", "b.lm", "--out", "model.lm", "--tune", "TEXT", "--weights", "1", "2"), "--tune"),
+        (("a.lm", "b.lm", "--out", "model.lm", "--weights", "1"), "1 --weights for 2"),
+        (("a.lm", "b.safetensors", "--out", "model.lm", "--tune", "TEXT"), "b.safetensors is an"),
+        (("TEXT", "--out", "model.lm", "--tune", "TEXT"), "several language models"),
         (("absent.txt", "--out", "model.lm"), "no text file absent.txt"),
         (("absent.lm", "--out", "model.arpa"), "no language model absent.lm"),
         (("TEXT", "--out", "model.lm", "--units", "subword"), "--tokenizer"),

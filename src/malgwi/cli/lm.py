@@ -20,10 +20,14 @@ from malgwi.errors import ConfigError
 from malgwi.lm.arpa import write_arpa
 from malgwi.lm.binary import write_binary
 from malgwi.lm.kneser_ney import train
+from malgwi.lm.mixing import fitted_weights, mixed, settings_of
 from malgwi.lm.ngram import NgramModel
 from malgwi.lm.perplexity import Perplexity, perplexity
 from malgwi.lm.pruning import prune_by_entropy
 from malgwi.lm.units import Units, cut
+
+#: A model with a smaller share of a mixture that was fitted is left out.
+_USELESS = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ def main(
     quantize: tyro.conf.FlagCreatePairsOff[bool] = False,
     memory: str = "1G",
     eval: tuple[Path, ...] = (),
+    tune: tuple[Path, ...] = (),
+    weights: tuple[float, ...] = (),
     budget: str | None = None,
     epochs: int = 10,
     embedding: int = 256,
@@ -63,12 +69,14 @@ def main(
     output: Literal["tied", "composed"] = "tied",
     device: str = "cpu",
 ) -> None:
-    """Train a language model on text, one sentence a line; or convert or judge one.
+    """Train a language model on text, one sentence a line; or convert, judge or mix models.
 
     An n-gram model is interpolated modified Kneser-Ney, counted as KenLM's lmplz counts; text may
     be larger than memory. An LSTM judges itself by every fiftieth line and keeps the best weights.
     How text was cut (normaliser, units, spaces) is recorded, and a recogniser that cuts otherwise
-    refuses the model: --tokenizer takes all of it from a run.
+    refuses the model: --tokenizer takes all of it from a run. Of several n-gram models one is made
+    that holds all their n-grams, each at the mixture's probability: so a little text of the right
+    kind counts for what it is worth beside much of another.
 
     For example, each on one line:
 
@@ -84,11 +92,13 @@ def main(
 
         malgwi lm model.lm --eval held_out.txt
 
+        malgwi lm reviews.lm calls.lm --tune data/dev.jsonl --out mixed.lm
+
         malgwi lm text.txt --out small.safetensors --kind lstm --budget 10m
 
     Args:
         text: Text files, or manifests for their transcripts, gzipped or not; or one language
-            model to convert or to judge.
+            model to convert or to judge, or several to mix.
         out: What to write: .lm (compact, for use), .arpa or .arpa.gz (for other programs),
             .safetensors (LSTM).
         kind: Count n-grams, or train an LSTM.
@@ -104,6 +114,8 @@ def main(
         quantize: One byte a probability instead of four (.lm only).
         memory: For counting, such as 500M or 4G.
         eval: Text or manifests to judge the model by.
+        tune: Text or manifests like what will be said, to fit the weights of a mixture to.
+        weights: Of a mixture, one for each model, in place of --tune.
         budget: LSTM: time for training, such as 10m.
         epochs: LSTM: passes through the text at most.
         embedding: LSTM: size of the embedding.
@@ -113,25 +125,29 @@ def main(
         device: LSTM: cpu or cuda.
     """
     console = Console(highlight=False, soft_wrap=True)
-    given = _given_model(text)
+    given = _given_models(text)
     _check(given, out, eval, kind)
+    _check_mixture(given, tune, weights)
     if quantize and out is not None and lm.form_of(out) != ".lm":
         raise ConfigError(f"--quantize with --out {out}: only the compact form does; name it .lm")
     normalizer = normalizer_of(normalize)
     source = source_of(text, tokenizer, units=units, spaces=spaces, normalizer=normalizer)
-    if kind == "lstm" or (given and lm.form_of(given) == ".safetensors"):
+    if kind == "lstm" or (given and lm.form_of(given[0]) == ".safetensors"):
         asked = Asked(
             epochs=epochs if budget is None else 10**6,
             budget_s=None if budget is None else parse_duration(budget),
             embedding=embedding, width=width, layers=layers, output=output, device=device,
         )  # fmt: skip
-        _neural(asked, given, source, out, eval, console)
+        _neural(asked, given[0] if given else None, source, out, eval, console)
         return
     wanted = _Wanted(
         order=order, prune=prune, entropy=entropy, quantize=quantize,
         memory_bytes=parse_bytes(memory),
     )  # fmt: skip
-    model = lm.load(given) if given else _trained(source, wanted, console)
+    if len(given) > 1:
+        model = _mixed(given, tune, weights, source, console)
+    else:
+        model = lm.load(given[0]) if given else _trained(source, wanted, console)
     if entropy is not None:
         model = prune_by_entropy(model, entropy)
         console.print("after entropy pruning: " + _sizes(model))
@@ -159,29 +175,48 @@ def _neural(
         console.print(judged(model, path))
 
 
-def _given_model(text: tuple[Path, ...]) -> Path | None:
-    """The one language model among the arguments, if that is what was given."""
+def _given_models(text: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The arguments if they are language models; empty if they are text."""
     if not text:
-        raise ConfigError("no text given: name text files, or a language model to convert or judge")
-    models = [path for path in text if lm.form_of(path)]
-    if models and len(text) > 1:
-        raise ConfigError(f"{models[0]} is a language model: convert or judge it alone")
-    return models[0] if models else None
+        raise ConfigError("no text given: name text files, or language models to convert or mix")
+    models = tuple(path for path in text if lm.form_of(path))
+    if models and len(models) < len(text):
+        other = next(path for path in text if not lm.form_of(path))
+        raise ConfigError(
+            f"{models[0]} is a language model and {other} is text: give either. Make a model of "
+            f"the text first, then mix the two with --tune"
+        )
+    return models
 
 
-def _check(given: Path | None, out: Path | None, eval: tuple[Path, ...], kind: str) -> None:
+def _check(given: tuple[Path, ...], out: Path | None, eval: tuple[Path, ...], kind: str) -> None:
     """Before hours are spent: is there something to do, and a name to write under?"""
-    if out is None and not (given and eval):
+    if out is None and not (len(given) == 1 and eval):
         raise ConfigError("name the model to write with --out, such as --out model.lm")
+    lstm = next((path for path in given if lm.form_of(path) == ".safetensors"), None)
+    if lstm is not None and (out is not None or len(given) > 1):
+        raise ConfigError(f"{lstm} is an LSTM: it cannot be converted or mixed")
     if out is None:
         return
-    if given is not None and lm.form_of(given) == ".safetensors":
-        raise ConfigError(f"{given} is an LSTM: it cannot be converted")
     form = lm.form_of(out)
-    neural = kind == "lstm" and given is None
+    neural = kind == "lstm" and not given
     fitting = [name for name in lm.READERS if (name == ".safetensors") == neural]
     if form not in fitting:
         raise ConfigError(f"--out {out}: this model's file is named {' or '.join(fitting)}")
+
+
+def _check_mixture(
+    given: tuple[Path, ...], tune: tuple[Path, ...], weights: tuple[float, ...]
+) -> None:
+    if len(given) < 2 and (tune or weights):
+        raise ConfigError("--tune and --weights are for several language models, to mix them")
+    if len(given) > 1 and bool(tune) == bool(weights):
+        raise ConfigError(
+            f"{len(given)} language models to mix: say with --tune which text to fit their weights "
+            "to, such as the development part's manifest, or give --weights"
+        )
+    if weights and len(weights) != len(given):
+        raise ConfigError(f"{len(weights)} --weights for {len(given)} language models")
 
 
 def parse_bytes(text: str) -> int:
@@ -219,6 +254,31 @@ def _trained(source: Source, wanted: _Wanted, console: Console) -> NgramModel:
             f"discounts {' '.join(f'{amount:.4f}' for amount in amounts)}{note}"
         )
     return found.model
+
+
+def _mixed(
+    paths: tuple[Path, ...],
+    tune: tuple[Path, ...],
+    weights: tuple[float, ...],
+    source: Source,
+    console: Console,
+) -> NgramModel:
+    """One of several; models that the text to tune by has no use for are left out."""
+    models = [lm.load(path) for path in paths]
+    settings = settings_of(models) or source.settings
+    sentences = list(cut(read_lines(tune), settings, source.tokenizer))
+    shares = list(weights) if weights else fitted_weights(models, sentences).tolist()
+    used = []
+    for path, model, share in zip(paths, models, shares, strict=True):
+        note = f", perplexity {perplexity(model, sentences).with_unknown:.2f}" if tune else ""
+        left_out = bool(tune) and share < _USELESS
+        console.print(f"{path}: weight {share:.3f}{note}{', left out' if left_out else ''}")
+        if not left_out:
+            used.append((model, share))
+    mixture = mixed([model for model, _ in used], [share for _, share in used])
+    if tune:
+        console.print(f"mixture: perplexity {perplexity(mixture, sentences).with_unknown:.2f}")
+    return mixture
 
 
 def _write(model: NgramModel, out: Path, *, quantize: bool) -> None:

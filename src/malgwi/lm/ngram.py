@@ -16,6 +16,7 @@ Shapes: N rows, K order, W words of the model, V vocabulary of the tokenizer.
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -180,6 +181,23 @@ class NgramModel:
         """The nodes after one more word a row."""
         longer = self._children(nodes[:, :-1], words)
         return np.concatenate([words[:, None], longer], axis=1)
+
+    def after(self, nodes: Nodes, words: NDArray[np.int64]) -> tuple[NDArray[np.float64], Nodes]:
+        """log10 P(word | context) [N], and the nodes [N, L + 1] of contexts one word longer.
+
+        Args:
+            nodes: [N, L] of the contexts, L < K: column k is the node of the last k + 1 words.
+            words: [N].
+        """
+        longer = self._children(nodes, words)
+        result = self.levels[0].log10[words].astype(np.float64)
+        for column, (level, above) in enumerate(pairwise(self.levels[: nodes.shape[1] + 1])):
+            before, found = nodes[:, column], longer[:, column]
+            if level.backoff is not None:
+                result += np.where(before >= 0, level.backoff[before], 0.0)
+            if len(above.words):
+                result = np.where(found >= 0, above.log10[found], result)
+        return result, np.concatenate([words[:, None], longer], axis=1)
 
     def log10_probs(self, text: NDArray[np.int64]) -> NDArray[np.float64]:
         """log10 P of each word given those before it, a whole text at once.

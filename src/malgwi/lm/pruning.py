@@ -14,12 +14,14 @@ are the better first measure.
 Shapes: n n-grams of one order, p of the order below.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from malgwi.errors import ConfigError
+from malgwi.lm.backoff import Masses, masses, unigram_nodes, weighed
 from malgwi.lm.ngram import LN10, Level, NgramModel
 from malgwi.lm.units import START
 
@@ -36,56 +38,17 @@ def prune_by_entropy(model: NgramModel, threshold: float) -> NgramModel:
     """
     if threshold < 0:
         raise ConfigError(f"--entropy {threshold:g}: give a small number above 0, such as 1e-7")
+    rises = list(_rises(model))
     levels = list(model.levels)
     for order in range(model.order, 1, -1):
-        whole = NgramModel(model.words, levels, model.settings)
-        levels[order - 2 : order] = _pruned(whole, order, threshold)
-    return _weighed(NgramModel(model.words, levels, model.settings))
-
-
-def _pruned(model: NgramModel, order: int, threshold: float) -> list[Level]:
-    """Levels ``order − 1`` and ``order`` after pruning the latter."""
-    below, level = model.levels[order - 2], model.levels[order - 1]
-    assert below.children is not None
-    keep = _rise(model, order, _masses(model, order)) >= threshold
-    if level.children is not None:
-        keep |= np.diff(level.children.astype(np.int64)) > 0
-    starts = np.concatenate([[0], np.cumsum(keep)])[below.children.astype(np.int64)]
-    return [replace(below, children=starts), _kept(level, keep)]
-
-
-def _weighed(model: NgramModel) -> NgramModel:
-    """The backoff weights anew, lowest order first: each sums over the pruned order below."""
-    levels = list(model.levels)
-    for order in range(2, model.order + 1):
-        whole = NgramModel(model.words, levels)
-        found = _masses(whole, order)
-        weights = np.log10(np.maximum(found.left / found.lower_left, 1e-99))
-        weights[np.bincount(found.parents, minlength=len(weights)) == 0] = 0.0
-        levels[order - 2] = replace(levels[order - 2], backoff=weights.astype(np.float32))
-    return NgramModel(model.words, levels, model.settings)
-
-
-@dataclass(frozen=True)
-class _Masses:
-    """The n-grams of one order, and what their contexts leave to the order below."""
-
-    parents: NDArray[np.int64]  # [n] the context of each
-    prob: NDArray[np.float64]  # [n] P(last word | context)
-    lower: NDArray[np.float64]  # [n] the same with a context one word shorter
-    left: NDArray[np.float64]  # [p] 1 − the sum of prob
-    lower_left: NDArray[np.float64]  # [p] 1 − the sum of lower
-
-
-def _masses(model: NgramModel, order: int) -> _Masses:
-    below, level = model.levels[order - 2], model.levels[order - 1]
-    parents = below.parents()
-    prob = 10.0 ** level.log10.astype(np.float64)
-    lower = 10.0 ** _last(model, _grams(model, order)[:, 1:])
-    size = len(below.words)
-    left = np.maximum(1.0 - np.bincount(parents, prob, size), 0.0)
-    lower_left = np.maximum(1.0 - np.bincount(parents, lower, size), 1e-12)
-    return _Masses(parents, prob, lower, left, lower_left)
+        below, level = levels[order - 2 : order]
+        assert below.children is not None
+        keep = rises[order - 2] >= threshold
+        if level.children is not None:
+            keep |= np.diff(level.children.astype(np.int64)) > 0
+        starts = np.concatenate([[0], np.cumsum(keep)])[below.children.astype(np.int64)]
+        levels[order - 2 : order] = [replace(below, children=starts), _kept(level, keep)]
+    return weighed(NgramModel(model.words, levels, model.settings))
 
 
 def _kept(level: Level, keep: NDArray[np.bool_]) -> Level:
@@ -99,45 +62,33 @@ def _kept(level: Level, keep: NDArray[np.bool_]) -> Level:
     )
 
 
-def _rise(model: NgramModel, order: int, of: _Masses) -> NDArray[np.float64]:
-    """e^D − 1 if each n-gram alone went, [n] (equations 5 to 8 of the paper)."""
-    backoff = model.levels[order - 2].backoff
-    assert backoff is not None
+def _rises(model: NgramModel) -> Iterator[NDArray[np.float64]]:
+    """For orders 2 … K how perplexity rises if each n-gram alone went, [n]."""
+    nodes = unigram_nodes(model)
+    contexts = model.levels[0].log10.astype(np.float64)
+    contexts[model.ids[START]] = 0.0  # given, not predicted
+    for order in range(2, model.order + 1):
+        found, nodes = masses(model, order, nodes)
+        backoff = model.levels[order - 2].backoff
+        assert backoff is not None
+        yield _rise(found, backoff.astype(np.float64) * LN10, 10.0**contexts)
+        contexts = contexts[found.parents] + model.levels[order - 1].log10
+
+
+def _rise(
+    of: Masses, backoff: NDArray[np.float64], contexts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """e^D − 1, [n] (equations 5 to 8 of the paper).
+
+    Args:
+        of: The order's n-grams.
+        backoff: [p] natural logarithm of their contexts' weights.
+        contexts: [p] P of these contexts.
+    """
     left, lower_left = of.left[of.parents], of.lower_left[of.parents]
-    old = backoff[of.parents].astype(np.float64) * LN10
     new = np.log((left + of.prob) / (lower_left + of.lower))
-    divergence = -_context_probs(model, order)[of.parents] * (
-        of.prob * (np.log(of.lower) + new - np.log(of.prob)) + left * (new - old)
+    divergence = -contexts[of.parents] * (
+        of.prob * (np.log(of.lower) + new - np.log(of.prob)) + left * (new - backoff[of.parents])
     )
     rise: NDArray[np.float64] = np.expm1(divergence)
     return rise
-
-
-def _grams(model: NgramModel, order: int) -> NDArray[np.int64]:
-    """The words of every n-gram of an order, [n, k]."""
-    words = model.levels[0].words.astype(np.int64)[:, None]
-    for level, above in zip(model.levels[: order - 1], model.levels[1:order], strict=True):
-        words = np.concatenate(
-            [words[level.parents()], above.words[:, None].astype(np.int64)], axis=1
-        )
-    return words
-
-
-def _context_probs(model: NgramModel, order: int) -> NDArray[np.float64]:
-    """P of each context of ``order − 1`` words, [p]; ``<s>`` is given."""
-    grams = _grams(model, order - 1)
-    total = np.zeros(len(grams))
-    for length in range(1, order):
-        total += np.where(
-            grams[:, length - 1] == model.ids[START], 0.0, _last(model, grams[:, :length])
-        )
-    probs: NDArray[np.float64] = np.power(10.0, total)
-    return probs
-
-
-def _last(model: NgramModel, grams: NDArray[np.int64]) -> NDArray[np.float64]:
-    """log10 P of the last word of each row given the rest, [n]."""
-    length = grams.shape[1]
-    # Rows side by side make one text: with orders up to the row's length none sees the row before.
-    shorter = NgramModel(model.words, model.levels[:length])
-    return shorter.log10_probs(grams.reshape(-1))[length - 1 :: length]
