@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("train", type=Path, help="manifest of the training split")
     parser.add_argument("dev", type=Path, help="manifest of development speech")
-    parser.add_argument("--lm", type=Path)
+    parser.add_argument("--lm", type=Path, help="in place of the run's own; none for neither")
     parser.add_argument("--method", default="ctc_beam")
     parser.add_argument("--beams", type=int, default=16)
     parser.add_argument("--boosts", type=float, nargs="+", default=[0.0, 2.0, 4.0, 6.0, 8.0])

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("dev", type=Path, help="manifest of development speech")
     parser.add_argument("--rescore-lm", type=Path, required=True)
-    parser.add_argument("--lm", type=Path)
+    parser.add_argument("--lm", type=Path, help="in place of the run's own; none for neither")
     parser.add_argument("--method", default="ctc_beam")
     parser.add_argument("--beams", type=int, default=16)
     parser.add_argument(

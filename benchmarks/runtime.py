@@ -5,10 +5,10 @@
 
 Each row is a process of its own with one thread: it starts, loads the recogniser and takes the
 files one by one from disk to text, as a person would. Each kind follows CTC's likeliest path, so
-that rows differ in the machinery alone; with --beams it also searches with CTC's prefix beam, and
-with --lm that beam (of 16, if nothing else is said) minds a language model, with the weights of
-the run. On a busy machine believe CPU time; on an idle one both are the same. Without --export a
-fresh one with int8 is made for the while.
+that rows differ in the machinery alone; then with CTC's prefix beam (of 16, if nothing else is
+said), which minds the run's own language model if it has one, and with --lm also with another,
+with the weights of the run. On a busy machine believe CPU time; on an idle one both are the same.
+Without --export a fresh one with int8 is made for the while.
 Prints a table for docs/experiments.md.
 """
 
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,9 @@ class Search:
     @property
     def name(self) -> str:
         """For the table."""
-        beam = "greedy" if self.beams is None else f"beam {self.beams}"
-        return beam if self.lm is None else f"{beam}, LM"
+        if self.beams is None:
+            return "greedy"
+        return f"beam {self.beams}, {'own LM if any' if self.lm is None else Path(self.lm).name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +129,7 @@ def measure(
     """Run one row's child and score what it wrote."""
     from malgwi.evaluate import USED_FILES
     from malgwi.exported import GRAPHS, MANIFEST, TOKENIZER
+    from malgwi.lm.transcripts import FILE
     from malgwi.metrics.error_rate import cer_nospace
 
     files = [(cut.id, cut.recording.sources[0].source) for cut in cuts]
@@ -146,7 +148,9 @@ def measure(
     assert found["torch"] == (kind == "torch"), f"{kind}: the wrong machinery was imported"
     exported = (GRAPHS.get(kind, ""), TOKENIZER, MANIFEST)  # type: ignore[call-overload]
     used = [folder / name for name in (USED_FILES if kind == "torch" else exported)]
-    used += [] if search.lm is None else [Path(search.lm)]
+    if search.method == "ctc_beam":
+        model = folder / FILE if search.lm is None else Path(search.lm)
+        used += [model] if model.exists() else []
     audio_s = sum(cut.duration for cut in cuts)
     return Row(
         name=ROWS[kind],
@@ -183,13 +187,12 @@ def main() -> None:
     parser.add_argument("manifest", type=Path, help="utterances that are whole files")
     parser.add_argument("--export", type=Path, help="from malgwi export RUN --int8")
     parser.add_argument("--utterances", type=int, default=200)
-    parser.add_argument("--beams", type=int, help="also with a prefix beam of this width")
-    parser.add_argument("--lm", type=Path, help="a language model that the beam minds")
+    parser.add_argument("--beams", type=int, default=16, help="width of the prefix beam")
+    parser.add_argument("--lm", type=Path, help="another language model than the run's own")
     options = parser.parse_args()
-    searches = [Search()]
-    if options.beams is not None or options.lm is not None:
-        model = None if options.lm is None else str(options.lm)
-        searches.append(Search(method="ctc_beam", beams=options.beams or 16, lm=model))
+    searches = [Search(), Search(method="ctc_beam", beams=options.beams)]
+    if options.lm is not None:
+        searches.append(replace(searches[1], lm=str(options.lm)))
 
     from malgwi.config import from_yaml
     from malgwi.run import references

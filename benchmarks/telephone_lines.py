@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dev", type=Path, help="manifest of development speech")
     parser.add_argument("runs", type=Path, nargs="+")
-    parser.add_argument("--lm", type=Path, help="of these runs' units")
+    parser.add_argument("--lm", type=Path, help="of these runs' units, in place of their own")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cuts = manifest.read_all([options.dev])

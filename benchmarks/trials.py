@@ -7,9 +7,10 @@
 Front end, batches, augmentation, optimiser and schedule are those of `quick`; what differs is the
 model, the units that it writes, or one setting. Sizes are such as two cores can train: about
 `quick`'s nine million parameters. Each trains for the budget, wall clock, with every core; then
-development and test part are decoded on one thread, greedily and, where a language model of its
-units is given, with a beam. Nothing is chosen by the test part. What is in FOLDER is not trained
-again. --synthetic is what `malgwi synth` has made, for the trial of that name.
+development and test part are decoded on one thread, greedily and with a beam, CTC's with a language
+model: one of its units where given, else that of its transcripts. Nothing is chosen by the test
+part. What is in FOLDER is not trained again. --synthetic is what `malgwi synth` has made, for the
+trial of that name.
 Prints a table for docs/experiments.md; wants an idle machine.
 """
 
@@ -271,10 +272,7 @@ def main() -> None:
 def row(trial: Trial, run: Path, dev: Path, test: Path, language_model: Path | None) -> str:
     """Decode a run four times."""
     greedy = {part: evaluated(run, part, trial.greedy, None) for part in (dev, test)}
-    beam = {
-        part: None if language_model is None else evaluated(run, part, trial.beam, language_model)
-        for part in (dev, test)
-    }
+    beam = {part: evaluated(run, part, trial.beam, language_model) for part in (dev, test)}
     last = json.loads((run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     size = greedy[dev]["size"]["parameters"] / 1e6
     return (
@@ -307,10 +305,8 @@ def kind_of(run: Path) -> str:
     return kind
 
 
-def cer(report: dict[str, Any] | None, interval: bool = False) -> str:
+def cer(report: dict[str, Any], interval: bool = False) -> str:
     """A cell of the table."""
-    if report is None:
-        return "–"
     rate, at = report["scores"]["cer_nospace"]["rate"], report["intervals"]["cer_nospace"]
     spread = f" ({100 * at['low']:.1f} to {100 * at['high']:.1f})" if interval else ""
     return f"{100 * rate:.2f}{spread}"

@@ -15,6 +15,7 @@ from malgwi.checkpoint import save_tensors
 from malgwi.config import RunConfig, to_yaml
 from malgwi.features import FrontEnd
 from malgwi.front_end import preset
+from malgwi.lm import transcripts
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.nn.initialize import InitConfig, initialize
 from malgwi.run import make_model
@@ -34,17 +35,20 @@ CONFIG = RunConfig(
 )
 
 
-def write_run(folder: Path) -> Path:
+def write_run(folder: Path, config: RunConfig = CONFIG) -> Path:
     """A run folder with opinionated random weights: it writes much, and ties are out of reach."""
     folder.mkdir()
     tokenizer = tokenizers.train([SYLLABLES])
     torch.manual_seed(2)
-    model = make_model(CONFIG, tokenizer)
+    model = make_model(config, tokenizer)
     initialize(model, InitConfig(scheme="uniform", scale=0.5))
-    (folder / "config.yaml").write_text(to_yaml(CONFIG), encoding="utf-8")
+    (folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer.to_dict()), encoding="utf-8")
     save_tensors(folder / "weights.safetensors", model.state_dict())
-    save_tensors(folder / "front_end.safetensors", FrontEnd(CONFIG.front_end).state_dict())
+    save_tensors(folder / "front_end.safetensors", FrontEnd(config.front_end).state_dict())
+    if config.transcripts_lm.order:
+        lines = [SYLLABLES[i:] for i in range(len(SYLLABLES))]
+        transcripts.write_model(lines, tokenizer, config.text, config.transcripts_lm, folder)
     return folder
 
 

@@ -17,6 +17,7 @@ from malgwi.augment import SpecAugmentConfig
 from malgwi.batching import BatchConfig
 from malgwi.errors import ConfigError
 from malgwi.front_end import FrontEndConfig
+from malgwi.lm.transcripts import TranscriptsLmConfig
 from malgwi.models.conformer import ConformerConfig
 from malgwi.models.deep_speech import DeepSpeechConfig
 from malgwi.models.deep_speech2 import DeepSpeech2Config
@@ -62,6 +63,8 @@ class RunConfig:
         trainer: How long and how carefully.
         dev_decoding: How development utterances are decoded while training.
         decoding: How the finished recogniser is searched.
+        transcripts_lm: The language model of the training transcripts, which ``ctc_beam`` minds
+            unless it is given another.
     """
 
     text: NormalizerConfig = field(default_factory=NormalizerConfig)
@@ -76,6 +79,7 @@ class RunConfig:
     trainer: TrainerConfig = field(default_factory=lambda: TrainerConfig(epochs=20))
     dev_decoding: DecodingConfig = field(default_factory=lambda: DecodingConfig(method="attention"))
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    transcripts_lm: TranscriptsLmConfig = field(default_factory=TranscriptsLmConfig)
 
 
 def to_yaml(config: RunConfig) -> str:

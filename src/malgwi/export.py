@@ -38,6 +38,8 @@ from malgwi.exported import (
     record_file,
 )
 from malgwi.front_end import FrontEndConfig
+from malgwi.lm.binary import write_binary
+from malgwi.lm.transcripts import FILE
 from malgwi.metrics.error_rate import cer_nospace
 from malgwi.onnx_graph import OPSET, compared, to_onnx
 from malgwi.runtime import load
@@ -119,6 +121,8 @@ def export(
         write_bytes(beside / GRAPHS["fp32"], graph)
         units = json.dumps(recogniser.tokenizer.to_dict(), ensure_ascii=False)
         write_bytes(beside / TOKENIZER, units.encode())
+        if recogniser.transcripts_model is not None:
+            write_binary(recogniser.transcripts_model.model, beside / FILE)
         facts = {**_facts(recogniser), "difference_from_torch": difference, "run": dict(run)}
         check = None
         if int8:
@@ -136,7 +140,7 @@ def export(
 
 def _refuse_other_things(folder: Path) -> None:
     """An export may be replaced, and nothing else."""
-    ours = {MANIFEST, TOKENIZER, *GRAPHS.values()}
+    ours = {MANIFEST, TOKENIZER, FILE, *GRAPHS.values()}
     if not folder.exists():
         return
     others = [path.name for path in folder.iterdir() if path.name not in ours]

@@ -1,6 +1,6 @@
 """The folder of an exported recogniser: what stands in it, and whether it is whole.
 
-FOLDER/model.onnx  (model.int8.onnx)  tokenizer.json  manifest.json
+FOLDER/model.onnx  (model.int8.onnx)  tokenizer.json  (transcripts.lm)  manifest.json
 
 manifest.json names every other file with its SHA-256, and holds all that is decided outside of the
 graph: how audio is trimmed and cut, how a search goes, and of what run this is. The surprising

@@ -19,8 +19,9 @@ from malgwi import lm
 from malgwi.decoders.ctc_beam import CtcBeamConfig, ctc_beam
 from malgwi.decoders.fusion import Fusion, FusionConfig
 from malgwi.errors import ConfigError
-from malgwi.exported import CtcMethod, ExportManifest
+from malgwi.exported import CtcMethod, ExportManifest, verified
 from malgwi.lm.hotwords import HotWords
+from malgwi.lm.transcripts import FILE, NO_MODEL, load_model
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.types import Hypothesis, LanguageModel, Tokenizer
 
@@ -33,7 +34,8 @@ class SearchRequest:
         method: ``ctc`` (greedy) or ``ctc_beam``.
         beams: Width of the prefix beam.
         nbest: Hypotheses of each piece.
-        lm: File of a language model that the beam minds.
+        lm: File of a language model that the beam minds in place of the export's own;
+            ``Path("none")`` for neither.
         lm_weight: How much it counts.
         lm_bonus: Nats added for each unit written, since it prefers short texts.
         hotwords: Phrases to expect, with what each occurrence is worth in nats.
@@ -102,7 +104,7 @@ class CtcSearch:
 
 
 def make_search(
-    manifest: ExportManifest, tokenizer: Tokenizer, request: SearchRequest
+    folder: Path, manifest: ExportManifest, tokenizer: Tokenizer, request: SearchRequest
 ) -> CtcSearch:
     """The search of an export, as its manifest has it but for what is asked.
 
@@ -122,9 +124,7 @@ def make_search(
         method=method,
         beam=replace(found.ctc_beam, **widths),
         weights=replace(found.fusion, **weights),
-        language_model=None
-        if request.lm is None
-        else _language_model(request.lm, manifest, tokenizer),
+        language_model=_language_model(folder, manifest, tokenizer, request.lm, method),
     )
     return search.with_hotwords(request.hotwords)
 
@@ -144,10 +144,21 @@ def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _language_model(path: Path, manifest: ExportManifest, tokenizer: Tokenizer) -> LanguageModel:
-    """A file's, once it is sure that its text was cut and normalised as the recogniser's."""
+def _language_model(
+    folder: Path,
+    manifest: ExportManifest,
+    tokenizer: Tokenizer,
+    wanted: Path | None,
+    method: CtcMethod,
+) -> LanguageModel | None:
+    """The one wanted, or the export's own, its text cut and normalised as the recogniser's."""
     text = None if manifest.text is None else NormalizerConfig.from_dict(manifest.text)
-    return lm.load_bound(path, tokenizer, text)
+    if wanted is not None:
+        return None if wanted == NO_MODEL else lm.load_bound(wanted, tokenizer, text)
+    if method != "ctc_beam" or FILE not in manifest.files:
+        return None
+    verified(folder, manifest, FILE)
+    return load_model(folder, tokenizer, text)
 
 
 def _greedy_minds(what: str) -> ConfigError:

@@ -1,6 +1,6 @@
 """The run folder and the objects it stands for: built for training, loaded for use.
 
-RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors
+RUN/config.yaml  tokenizer.json  front_end.safetensors  weights.safetensors  (transcripts.lm)
     characters.txt  left_out.jsonl  metrics.jsonl  curves.svg  checkpoints/  report.json
     report.html, encoder/ (the description of a pretrained one), and calibration.json where
     `malgwi evaluate --calibrate` has made one
@@ -27,6 +27,7 @@ from malgwi.checkpoint import save_tensors, write_bytes
 from malgwi.config import RunConfig, from_yaml, to_yaml
 from malgwi.errors import CheckpointError, ConfigError, DataError
 from malgwi.features import FrontEnd
+from malgwi.lm import transcripts
 from malgwi.losses import unigram_prior
 from malgwi.machine import pays_bf16, runs_bf16
 from malgwi.metrics.error_rate import cer_nospace
@@ -100,6 +101,10 @@ def build(
     tokenizer = _tokenizer(config, texts.values(), folder)
     characters = "".join(sorted({ch for text in texts.values() for ch in text}))
     write_bytes(folder / "characters.txt", f"{characters}\n".encode())
+    if config.transcripts_lm.order:
+        transcripts.write_model(
+            texts.values(), tokenizer, config.text, config.transcripts_lm, folder
+        )
     front_end = FrontEnd(config.front_end)
     cache = AudioCache.build(train_cuts, config.front_end, cache_folder or folder / "audio_cache")
     examples, left_out = _examples(texts, cache, tokenizer, config)
@@ -369,6 +374,9 @@ def load_recogniser(folder: Path) -> Recogniser:
         tokenizer=tokenizer,
         decoding=config.decoding,
         calibrations=calibration.load(folder),
+        transcripts_model=transcripts.load_model(folder, tokenizer, config.text)
+        if config.transcripts_lm.order
+        else None,
     )
 
 

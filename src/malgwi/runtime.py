@@ -176,7 +176,8 @@ def load(
             had it, by the manifest.
         beams: Width of the prefix beam.
         nbest: Hypotheses of each piece.
-        lm: A language model, n-gram or (with torch) neural, that the beam minds.
+        lm: A language model, n-gram or (with torch) neural, that the beam minds in place of the
+            export's own; ``Path("none")`` for neither.
         lm_weight: How much it counts.
         lm_bonus: Nats added for each unit written, since it prefers short texts.
         hotwords: Phrases to expect, and what each occurrence is worth in nats.
@@ -203,7 +204,7 @@ def load(
         session=open_session(exported.verified(folder, manifest, graph), threads),
         tokenizer=tokenizer,
         manifest=manifest,
-        search=make_search(manifest, tokenizer, asked),
+        search=make_search(folder, manifest, tokenizer, asked),
     )
 
 
@@ -265,7 +266,11 @@ def _parser() -> argparse.ArgumentParser:
         "--method", choices=get_args(exported.CtcMethod), help="otherwise than the run"
     )
     parser.add_argument("--beams", type=int, help="beam width")
-    parser.add_argument("--lm", type=Path, help="a language model that the beam minds")
+    parser.add_argument(
+        "--lm",
+        type=Path,
+        help="a language model that the beam minds in place of the export's own; none for neither",
+    )
     parser.add_argument("--lm-weight", type=float, help="how much it has to say")
     parser.add_argument("--lm-bonus", type=float, help="nats added for each unit written")
     parser.add_argument(

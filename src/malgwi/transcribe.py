@@ -29,6 +29,7 @@ from malgwi.decoders.transducer import transducer_beam, transducer_greedy
 from malgwi.errors import ConfigError
 from malgwi.features import FrontEnd
 from malgwi.lm.hotwords import HotWords
+from malgwi.lm.ngram import BoundNgram
 from malgwi.nn.acoustic_model import AcousticModel, Encoded, Writer
 from malgwi.segments import by_length, segment_bounds
 from malgwi.timestamps import (
@@ -141,9 +142,10 @@ class Recogniser:
 
     ``timestamps`` asks for the times and confidence of every character, which cost a little time;
     ``calibrations`` make raw confidence believable, each for the search of that name.
-    A beam search also minds a language model and hot-words, where given; ``source_model`` is one
-    of the training transcripts, which counts against. ``rescoring_model`` ranks what the beam ends
-    with anew: a language model that is too slow to search with.
+    A beam search also minds a language model and hot-words, where given; CTC's minds
+    ``transcripts_model``, the run's own, where no other is given. ``source_model`` is one of the
+    training transcripts that counts against. ``rescoring_model`` ranks what the beam ends with
+    anew: a language model that is too slow to search with.
     """
 
     front_end: FrontEnd
@@ -153,9 +155,16 @@ class Recogniser:
     timestamps: bool = False
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
     language_model: LanguageModel | None = None
+    transcripts_model: BoundNgram | None = None
     source_model: LanguageModel | None = None
     hotwords: HotWords | None = None
     rescoring_model: LanguageModel | None = None
+
+    @property
+    def minds_transcripts(self) -> bool:
+        """Whether the search minds the run's own language model."""
+        others = self.language_model is not None or self.transcripts_model is None
+        return self.decoding.method == "ctc_beam" and not others
 
     def with_decoding(self, **changes: Any) -> "Recogniser":
         """The same recogniser, searched otherwise: fields of DecodingConfig by name."""
@@ -327,7 +336,9 @@ class Recogniser:
         fusion = Fusion.of(
             self.decoding.fusion,
             end_id=self.tokenizer.end_id,
-            language_model=self.language_model,
+            language_model=self.transcripts_model
+            if self.minds_transcripts
+            else self.language_model,
             source_model=self.source_model,
             hotwords=self.hotwords,
         )

@@ -81,7 +81,7 @@ def test_no_file_of_a_family_stands_outside_its_table(family: str) -> None:
     parts = {"corpora": {"rows", "file_tree"}}
     parts["cli"] = {"score_tables", "score_report", "search_options", "lm_neural", "lm_sources"}
     parts["lm"] = {"units", "storage", "perplexity", "counting", "kneser_ney", "pruning", "arpa"}
-    parts["lm"] |= {"binary", "neural_training", "hotwords"}
+    parts["lm"] |= {"binary", "neural_training", "hotwords", "backoff", "mixing", "transcripts"}
     parts["decoders"] = {"beam_config", "beam_history", "beam_step", "ctc_prefix"}
     parts["decoders"] |= {"certainty", "forced_alignment", "tensor_text", "token_times"}
     parts["decoders"] |= {"ctc_frames", "fingerprint", "fusion", "prefix_text", "rescore"}

@@ -1,5 +1,6 @@
 """Through the command line: train, kill, resume, evaluate, transcribe, on a language of tones."""
 
+import hashlib
 import json
 import os
 import random
@@ -20,7 +21,7 @@ TINY = """
   --model.speller.embedding 8 --model.speller.attention-units 16 --batches.max-batch-s 8
   --batches.speeds 1.0 --trainer.precision fp32 --trainer.checkpoint-steps 5
   --optim.learning-rate 5e-3 --spec-augment off --trainer.ema-decay 0.9
-  --trainer.evaluations 4 --threads 1
+  --trainer.evaluations 4 --transcripts-lm.order 3 --threads 1
 """
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
@@ -68,6 +69,7 @@ def test_a_run_folder_is_complete(run: Path) -> None:
         "curves.svg",
         "left_out.jsonl",
         "characters.txt",
+        "transcripts.lm",
         "checkpoints",
         "tensorboard",
     }
@@ -101,6 +103,34 @@ def test_what_evaluate_scores_is_what_transcribe_writes(run: Path, corpus: Path)
         record = json.loads((corpus / "text" / f"{path.name}.json").read_text(encoding="utf-8"))
         assert record["text"] == scored[path.stem]
         assert record["segments"][0]["nbest"][0]["text"] == record["text"]
+
+
+def test_a_run_minds_the_model_of_its_transcripts_where_ctc_is_searched(
+    run: Path, corpus: Path
+) -> None:
+    found = {}
+    own = run / "transcripts.lm"
+    for name, options in (
+        ("own", ["--method", "ctc_beam"]),
+        ("named", ["--method", "ctc_beam", "--lm", own]),
+        ("none", ["--method", "ctc_beam", "--lm", "none"]),
+        ("greedy", ["--method", "ctc"]),
+    ):
+        out = corpus / "minds" / name
+        malgwi("evaluate", run, corpus / "test.jsonl", "--out", out, "--threads", 1, *options)
+        found[name] = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    texts = {
+        name: [u["hypothesis"] for u in report["utterances"]] for name, report in found.items()
+    }
+    assert texts["own"] == texts["named"]
+    own_record = found["own"]["decoding"]["language_model"]
+    assert own_record == found["named"]["decoding"]["language_model"]
+    assert own_record["sha256"] == hashlib.sha256(own.read_bytes()).hexdigest()
+    assert "language_model" not in found["none"]["decoding"]
+    assert "language_model" not in found["greedy"]["decoding"]
+    sizes = {name: report["size"]["bytes_on_disk"] for name, report in found.items()}
+    assert sizes["own"] == sizes["named"] == sizes["none"] + own.stat().st_size
+    assert sizes["greedy"] == sizes["none"]
 
 
 def test_time_stamps_and_calibration_leave_the_text_alone(run: Path, corpus: Path) -> None:

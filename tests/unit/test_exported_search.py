@@ -17,6 +17,7 @@ from malgwi.exported import MANIFEST, read_manifest
 from malgwi.lm.arpa import write_arpa
 from malgwi.lm.binary import write_binary
 from malgwi.lm.kneser_ney import train
+from malgwi.lm.transcripts import FILE, TranscriptsLmConfig
 from malgwi.lm.units import TextSettings, cut
 from malgwi.run import load_recogniser
 from malgwi.transcribe import Recogniser
@@ -112,6 +113,45 @@ def test_without_torch_it_writes_the_same_bytes(
     small = without_torch(exported, *files, *options, "--threads", 1)
     assert small == with_torch(run, *files, *options)
     assert small != without_torch(exported, *files, "--threads", 1)
+
+
+@pytest.fixture(scope="module")
+def run_with_own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that searches CTC with the language model of its transcripts."""
+    decoding = replace(CONFIG.decoding, method="ctc_beam", ctc_beam=BEAM, fusion=WEIGHTS)
+    config = replace(CONFIG, decoding=decoding, transcripts_lm=TranscriptsLmConfig(order=3))
+    return write_run(tmp_path_factory.mktemp("runs") / "own", config)
+
+
+def test_the_runs_own_language_model_goes_along(
+    run_with_own: Path, files: list[Path], model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "export"
+    export(load_recogniser(run_with_own), folder, run={}, text=CONFIG.text)
+    own = (run_with_own / FILE).read_bytes()
+    assert (folder / FILE).read_bytes() == own
+    written = without_torch(folder, *files, "--threads", 1)
+    assert written == with_torch(run_with_own, *files)
+    for other in ("none", model):
+        options = ("--lm", other)
+        found = without_torch(folder, *files, *options, "--threads", 1)
+        assert found == with_torch(run_with_own, *files, *options)
+        assert found != written
+    greedy = with_torch(run_with_own, *files, "--method", "ctc")
+    assert without_torch(folder, *files, "--method", "ctc", "--threads", 1) == greedy
+    export(load_recogniser(run_with_own), folder, run={}, text=CONFIG.text)  # may be replaced
+    (folder / FILE).write_bytes(own[:-1] + bytes([own[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=FILE):
+        runtime.load(folder)
+    assert runtime.load(folder, method="ctc").search.language_model is None
+
+
+def test_an_own_language_model_that_is_missing_is_named(run_with_own: Path, tmp_path: Path) -> None:
+    for path in run_with_own.iterdir():
+        if path.name != FILE:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(CheckpointError, match=r"transcripts\.lm.*is missing"):
+        load_recogniser(tmp_path)
 
 
 def test_what_is_not_asked_for_is_as_the_run_had_it(

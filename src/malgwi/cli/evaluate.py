@@ -24,6 +24,7 @@ from malgwi.cli.score_tables import percent
 from malgwi.cli.search_options import AS_SAVED, SearchOptions
 from malgwi.evaluate import Evaluation, evaluate
 from malgwi.evaluate import Utterance as Decoded
+from malgwi.lm import transcripts
 from malgwi.metrics.confidence import Interval, widest
 from malgwi.metrics.error_rate import Scores, score
 from malgwi.metrics.unseen import Unseen, unseen
@@ -130,7 +131,8 @@ def evaluate_run(
             advance=lambda count: progress.advance(task, count),
         )
     scores = score(found.references(), found.hypotheses(), config.text)
-    decoding = asdict(recogniser.decoding) | search.record()
+    own = run / transcripts.FILE if recogniser.minds_transcripts else None
+    decoding = asdict(recogniser.decoding) | search.record(own)
     scores = replace(scores, passport=scores.passport.decoded(decoding))
     played = worst(scores, Limits().played)
     report = Report(
@@ -139,7 +141,9 @@ def evaluate_run(
         intervals=intervals(scores, found),
         decoding=decoding,
         speed=found.speed,
-        size=replace(found.size, bytes_on_disk=found.size.bytes_on_disk + search.bytes_on_disk()),
+        size=replace(
+            found.size, bytes_on_disk=found.size.bytes_on_disk + search.bytes_on_disk(own)
+        ),
         utterances=[
             _shown(u, recogniser, cuts[u.id], played=u.id in played) for u in found.utterances
         ],

@@ -12,6 +12,7 @@ from malgwi.config import to_yaml
 from malgwi.errors import ConfigError
 from malgwi.export import MAX_RISE, Check, Heldout, export
 from malgwi.exported import GRAPHS, TOKENIZER
+from malgwi.lm import transcripts
 from malgwi.run import load_config, load_recogniser, references
 from malgwi.transcribe import Recogniser
 
@@ -62,7 +63,7 @@ def main(
         heldout=heldout,
         say=print,
     )
-    for name in (*GRAPHS.values(), TOKENIZER):
+    for name in (*GRAPHS.values(), TOKENIZER, transcripts.FILE):
         if (folder / name).is_file():
             print(f"{name:<16} {(folder / name).stat().st_size / 1e6:7.2f} MB")
     if found is not None:

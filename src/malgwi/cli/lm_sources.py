@@ -9,7 +9,7 @@ from pathlib import Path
 
 from malgwi import lm, tokenizers
 from malgwi.errors import ConfigError, DataError
-from malgwi.lm.units import TextSettings, Units, fingerprint, units_of
+from malgwi.lm.units import TextSettings, Units, settings_for
 from malgwi.text.normalize import NormalizerConfig
 from malgwi.types import Tokenizer
 
@@ -48,19 +48,12 @@ def source_of(
         settings = TextSettings(units=units, spaces=spaces, text=text)
         return Source(paths=texts, settings=settings, tokenizer=None)
     tokenizer = _read_tokenizer(tokenizer_path)
-    record = tokenizer.to_dict()
-    kind = units_of(tokenizer)
     of_run = _run_normalizer(tokenizer_path)
     if normalizer is not None and of_run is not None and normalizer != of_run:
         raise ConfigError(
             f"--normalize differs from what {tokenizer_path} was trained with: leave it out"
         )
-    settings = TextSettings(
-        units=kind,
-        spaces=bool(record["spaces"]),
-        text=of_run or text,
-        tokenizer=fingerprint(tokenizer) if kind == "subword" else "",
-    )
+    settings = settings_for(tokenizer, of_run or text)
     return Source(paths=texts, settings=settings, tokenizer=tokenizer)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from malgwi import lm
 from malgwi.errors import ConfigError
 from malgwi.lm.hotwords import boosts
+from malgwi.lm.transcripts import NO_MODEL
 from malgwi.run import load_config, load_recogniser
 from malgwi.runtime import ExportedRecogniser, load
 from malgwi.transcribe import Method, Recogniser
@@ -21,7 +22,8 @@ class SearchOptions:
         method: Search otherwise than the run says.
         beams: Beam width.
         nbest: Hypotheses to keep.
-        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds.
+        lm: A language model, made by `malgwi lm` or in ARPA format, that beam search minds in
+            place of the run's own; `none` for neither.
         lm_weight: How much it has to say.
         lm_bonus: Nats added for each unit written, since a language model prefers short texts.
         source_lm: A language model of the training transcripts, which counts against, for
@@ -48,10 +50,14 @@ class SearchOptions:
     rescore_bonus: float | None = None
     hotwords: tuple[str, ...] = ()
 
-    def models(self) -> dict[str, Path]:
-        """The language models that were given, by the recogniser's names for them."""
+    def models(self, own: Path | None = None) -> dict[str, Path]:
+        """The language models of the search, by the recogniser's names for them.
+
+        Args:
+            own: The run's, if it is minded.
+        """
         named = {
-            "language_model": self.lm,
+            "language_model": own if self.lm in (None, NO_MODEL) else self.lm,
             "source_model": self.source_lm,
             "rescoring_model": self.rescore_lm,
         }
@@ -81,6 +87,8 @@ class SearchOptions:
             name: lm.load_bound(path, recogniser.tokenizer, load_config(run).text)
             for name, path in self.models().items()
         }
+        if self.lm == NO_MODEL:
+            models["transcripts_model"] = None
         found = replace(recogniser, **models).with_decoding(
             method=self.method or decoding.method,
             beam=replace(decoding.beam, **widths),
@@ -113,15 +121,15 @@ class SearchOptions:
             hotwords=boosts(self.hotwords),
         )
 
-    def bytes_on_disk(self) -> int:
+    def bytes_on_disk(self, own: Path | None = None) -> int:
         """Of the language models, which use needs as it needs the recogniser."""
-        return sum(path.stat().st_size for path in self.models().values())
+        return sum(path.stat().st_size for path in self.models(own).values())
 
-    def record(self) -> dict[str, Any]:
+    def record(self, own: Path | None = None) -> dict[str, Any]:
         """For the passport of a score: which files, by hash, and which phrases."""
         found: dict[str, Any] = {
             name: {"path": str(path), "sha256": _sha256(path)}
-            for name, path in self.models().items()
+            for name, path in self.models(own).items()
         }
         return found | ({"hotwords": boosts(self.hotwords)} if self.hotwords else {})
 

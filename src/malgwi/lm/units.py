@@ -139,6 +139,17 @@ def units_of(tokenizer: Tokenizer) -> Units:
     return kind if kind in ("jamo", "subword") else "syllable"
 
 
+def settings_for(tokenizer: Tokenizer, text: NormalizerConfig) -> TextSettings:
+    """How text is cut for a recogniser with this tokenizer and normaliser."""
+    kind = units_of(tokenizer)
+    return TextSettings(
+        units=kind,
+        spaces=bool(tokenizer.to_dict()["spaces"]),
+        text=text,
+        tokenizer=fingerprint(tokenizer) if kind == "subword" else "",
+    )
+
+
 def fingerprint(tokenizer: Tokenizer) -> str:
     """SHA-256 of a tokenizer's record."""
     record = json.dumps(tokenizer.to_dict(), sort_keys=True, ensure_ascii=False)

@@ -8,6 +8,7 @@ from malgwi.config import RunConfig
 from malgwi.decoders.attention_beam import BeamConfig
 from malgwi.decoders.fusion import FusionConfig
 from malgwi.front_end import FrontEndConfig, preset
+from malgwi.lm.transcripts import TranscriptsLmConfig
 from malgwi.models.conformer import ConformerConfig
 from malgwi.models.las import LASConfig, ListenerConfig, SpellerConfig
 from malgwi.models.transducer import EncoderConfig, PredictorConfig, TransducerConfig
@@ -38,18 +39,18 @@ _SPELLER = SpellerConfig(
 def quick() -> RunConfig:
     """CTC over letters (jamo) on 40 ms frames: BLSTM 4 × 256, 60 minutes.
 
-    ``malgwi train quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores; then
-    ``malgwi lm TEXT --tokenizer RUN`` and ``--lm``, which is where letters gain most.
-    Measured: CER without spaces 40.2 % (22.7 to 52.1) with a language model, 55.0 % (37.8 to 64.6)
-    greedy, on unseen speakers and sentences after 3.25 h of real speech, on cores without AVX-512
-    (docs/experiments.md).
+    ``malgwi train quick --train TRAIN --dev DEV --out RUN --budget 60m``, two CPU cores.
+    Measured: CER without spaces 43.9 % (27.8 to 53.6), 40.2 % (22.7 to 52.1) with more text
+    (``malgwi lm TEXT --tokenizer RUN``, ``--lm``), 55.0 % (37.8 to 64.6) greedy, on unseen speakers
+    and sentences after 3.25 h of real speech, on cores without AVX-512 (docs/experiments.md).
 
-    Alone, letters are as good as syllables; with a language model they are far better, since a
-    beam of letters keeps what was half heard. CTC's output is trained on the second of the four
-    layers as well (arXiv 2102.03216), worth two to three points. Dropout, masks and other speeds
-    begin at nothing and grow for forty epochs, which is more than two plain cores come to in an
-    hour with as much speech; after them two views of every utterance under other masks have to
-    agree (arXiv 2410.05101). The masks are lighter than the papers'.
+    Alone, letters are as good as syllables; with a language model they are far better, since a beam
+    of letters keeps what was half heard. So one of the training transcripts comes with it. CTC's
+    output is trained on the second of the four layers as well (arXiv 2102.03216), worth two to
+    three points. Dropout, masks and other speeds begin at nothing and grow for forty epochs, which
+    is more than two plain cores come to in an hour with as much speech; after them two views of
+    every utterance under other masks have to agree (arXiv 2410.05101). The masks are lighter than
+    the papers'.
     """
     base = joint_quick()
     decoding = DecodingConfig(
@@ -71,6 +72,7 @@ def quick() -> RunConfig:
         trainer=replace(base.trainer, ramp_epochs=40),
         dev_decoding=DecodingConfig(method="ctc"),
         decoding=decoding,
+        transcripts_lm=TranscriptsLmConfig(order=6),
     )
 
 
