@@ -17,6 +17,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -62,6 +63,7 @@ def work(name: str, train: Path, test: Path, utterances: int) -> dict[str, Any]:
     from malgwi import manifest, tokenizers
     from malgwi.cost import measure_cost
     from malgwi.features import FrontEnd
+    from malgwi.lm import transcripts
     from malgwi.recipes import recipe
     from malgwi.run import make_model, references
     from malgwi.transcribe import Recogniser
@@ -69,7 +71,14 @@ def work(name: str, train: Path, test: Path, utterances: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     config = recipe(name)
     cuts = manifest.read_all([train])
-    tokenizer = tokenizers.train(references(cuts, config).values(), config.tokenizer)
+    texts = references(cuts, config).values()
+    tokenizer = tokenizers.train(texts, config.tokenizer)
+    own = None
+    if config.transcripts_lm.order:
+        with tempfile.TemporaryDirectory() as scratch:
+            place = Path(scratch)
+            transcripts.write_model(texts, tokenizer, config.text, config.transcripts_lm, place)
+            own = transcripts.load_model(place, tokenizer, config.text)
     front_end = FrontEnd(config.front_end)
     if config.front_end.normalize == "global":
         front_end.fit_global(
@@ -77,7 +86,11 @@ def work(name: str, train: Path, test: Path, utterances: int) -> dict[str, Any]:
         )
     model = make_model(config, tokenizer).eval()
     recogniser = Recogniser(
-        front_end=front_end, model=model, tokenizer=tokenizer, decoding=config.decoding
+        front_end=front_end,
+        model=model,
+        tokenizer=tokenizer,
+        decoding=config.decoding,
+        transcripts_model=own,
     )
     files = [cut.recording.sources[0].source for cut in manifest.read_all([test])[:utterances]]
     audio_s = sum(cut.duration for cut in manifest.read_all([test])[:utterances])
