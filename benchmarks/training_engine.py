@@ -4,12 +4,12 @@
 
 The loop is the one that `malgwi train` runs; clocks hang on its own calls. GFLOP/s count the
 model's multiply-adds for the audio of a step (`malgwi train --dry-run` prints them), twice for the
-forward and four times for the backward pass, and as often again for a second view of the audio;
-padding and element-wise work earn nothing. The machine's own matrix product is measured in the same
-process, in the run's precision. Ten steps go by before the clocks start. --operators profiles: it
-names the costliest operations of each recipe, and counts what the large layers reach while their
-kernels run, recurrent ones and products. Prints a table for docs/experiments.md; wants an idle
-machine.
+forward and four times for the backward pass, and as often again for a second view of the audio,
+which a recipe whose noise grows does not have yet in its first steps; padding and element-wise work
+earn nothing. The machine's own matrix product is measured in the same process, in the run's
+precision. Ten steps go by before the clocks start. --operators profiles: it names the costliest
+operations of each recipe, and counts what the large layers reach while their kernels run, recurrent
+ones and products. Prints a table for docs/experiments.md; wants an idle machine.
 """
 
 import argparse
@@ -75,7 +75,8 @@ def measure(name: str, cuts: Path, steps: int, operators: int, max_batch_s: floa
         dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[built.trainer.precision]
         peak = product(dtype)
         spent, total_s, audio = timed_training(built, Path(folder), operators)
-    flops = 6 * config.batches.views * sum(part.multiply_adds for part in parts)
+    views = built.parts.batches.views(0.0 if trainer.ramp_epochs else 1.0)
+    flops = 6 * views * sum(part.multiply_adds for part in parts)
     audio_s, peak = sum(audio[WARM_UP:]), max(peak, product(dtype))
     inside = [spent[part] for part in ("load", "forward", "backward", "step")]
     achieved = 1e-9 * flops * audio_s / (inside[1] + inside[2])
