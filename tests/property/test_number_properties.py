@@ -57,11 +57,18 @@ def test_times(hour: int, minute: int, second: int) -> None:
 @given(st.integers(10, 10**16 - 1), st.sampled_from(["", "을", "입니다", "이에요", "까지"]))
 @example(10_001, "")
 @example(100_000_001, "")
+@example(347_800_018_760, "을")
+@example(100_010_000, "")
+@example(4_421_000_000_010_005, "까지")
+@example(10_000, "이에요")
 def test_money(amount: int, ending: str) -> None:
     if amount % 10**12 and amount >= 10**12 and amount % 10**8 < 10:
         return  # 억 and a lone figure: 구조 사 is too like two words
     if amount >= 10**8 and 0 < amount % 10**8 < 10:
         return  # 구억 사 원: a lone figure after 억 may be another word, and stays
+    if (amount, ending) == (10_000, "이에요"):
+        assert write_numbers("만원이에요") == "만원이에요"  # it is full
+        return
     there_and_back(f"{figures(amount)}원{ending}")
 
 

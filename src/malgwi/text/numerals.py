@@ -18,8 +18,8 @@ _ONES = ("", "한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟",
 _TENS = ("", "열", "스물", "서른", "마흔", "쉰", "예순", "일흔", "여든", "아흔")
 _PLACES = {"십": 10, "백": 100, "천": 1000}
 _SPOKEN_DIGITS = {"공": "0", **{name: str(value) for value, name in enumerate(DIGITS)}}
-#: 일 that may be said and is not needed: 일십, 일백, 일천, and 일만 at the start.
-_SPARE_ONE = re.compile("일(?=[십백천])|^일(?=만)")
+#: 일 that may be said and is not needed: 일십, 일백, 일천, and 일만 at the start or after 억.
+_SPARE_ONE = re.compile("일(?=[십백천])|(?:^|(?<=[억조경해자양]))일(?=만)")
 
 
 def sino(number: int) -> str:
@@ -72,8 +72,8 @@ def digit_by_digit(digits: str, *, zero: str = "공") -> str:
 def sino_value(words: str) -> int | None:
     """The value of a Sino-Korean numeral; None if it is none.
 
-    >>> sino_value("만 오천"), sino_value("일백이십"), sino_value("이삼"), sino_value("")
-    (15000, 120, None, None)
+    >>> sino_value("만 오천"), sino_value("일억 만"), sino_value("일백이십"), sino_value("이삼")
+    (15000, 100010000, 120, None)
     """
     plain = words.replace(" ", "")
     total, group, digit = 0, 0, 0
@@ -91,8 +91,10 @@ def sino_value(words: str) -> int | None:
         else:
             return None
     number = total + group + digit
-    said = _SPARE_ONE.sub("", plain)
-    return number if number < 10**32 and said == sino(number).replace(" ", "") else None
+    if number >= 10**32:
+        return None
+    said, canonical = (_SPARE_ONE.sub("", one) for one in (plain, sino(number).replace(" ", "")))
+    return number if said == canonical else None
 
 
 def native_value(word: str) -> int | None:
@@ -139,11 +141,12 @@ D = f"[{DIGITS[1:]}]"
 D0 = f"[공{DIGITS}]"
 DIGIT_SAID = f"(?:하나|둘|{D0})"  # in telephone numbers, lest 일 and 이 be misheard
 _PLACE_OR_DIGIT = f"[{DIGITS[1:]}십백천]"
-#: Spaces may stand after 만, 억, 조; after 천 and 백 before a further place; before 만 원; and in
+#: Spaces may stand after 만, 억, 조, also before 만 that goes on (일억 만 이천), after 천 and 백 before a further place; before 만 원; and in
 #: 팔십 팔년, where the figure joins its counter.
 SINO = (
     f"(?:[{DIGITS[1:]}십백천만](?:[{DIGITS[1:]}십백천만억조경]"
     f"|(?<=[만억조경]) (?={_PLACE_OR_DIGIT})"
+    f"|(?<=[억조경]) (?=만(?: {_PLACE_OR_DIGIT}| ?{D}?[십백천]| ?[원명]))"
     f"|(?<=[천백]) (?={D}?[백십])|(?<=[삼사오육칠팔구십백천]) (?=[만억조천] ?[원명])"
     f"|(?<=십) (?={D}(?:년|월|원|번|호|명|개월|도|초|층|회|세|퍼센트)))*)"
 )
