@@ -36,7 +36,7 @@ from malgwi.text.numbers import read_numbers
 from malgwi.text.written_numbers import WritingConfig, write_numbers
 
 #: Changes whenever the same settings would give another text: scores name it.
-VERSION = "3"
+VERSION = "4"
 
 MarkPolicy = Literal["unmark", "drop", "keep"]
 

@@ -141,8 +141,8 @@ D = f"[{DIGITS[1:]}]"
 D0 = f"[공{DIGITS}]"
 DIGIT_SAID = f"(?:하나|둘|{D0})"  # in telephone numbers, lest 일 and 이 be misheard
 _PLACE_OR_DIGIT = f"[{DIGITS[1:]}십백천]"
-#: Spaces may stand after 만, 억, 조, also before 만 that goes on (일억 만 이천), after 천 and 백 before a further place; before 만 원; and in
-#: 팔십 팔년, where the figure joins its counter.
+#: Spaces may stand after 만, 억, 조, also before a 만 that goes on (일억 만 이천); after 천 and 백
+#: before a further place; before 만 원; and in 팔십 팔년, where the figure joins its counter.
 SINO = (
     f"(?:[{DIGITS[1:]}십백천만](?:[{DIGITS[1:]}십백천만억조경]"
     f"|(?<=[만억조경]) (?={_PLACE_OR_DIGIT})"
