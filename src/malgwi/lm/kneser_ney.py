@@ -146,7 +146,7 @@ def estimate(
         keep = np.ones(len(probs), bool) if number == 1 else cut > 0
         if number > 1:
             levels[-1] = _with_children(levels[-1], gamma[kept_below], parents[keep], kept_below)
-        levels.append(Level(words=order.words[keep, -1], log10=_log10(probs[keep])))
+        levels.append(Level(words=order.words[keep, -1], log10=floored_log10(probs[keep])))
         below, lower_probs, kept_below = order, probs, np.flatnonzero(keep)
     model = NgramModel(counted.words, tuple(levels), settings)
     return Estimate(model, tuple(discounts), tuple(fallbacks), tuple(distinct))
@@ -251,9 +251,12 @@ def _with_children(
         kept: Those numbers of the level's n-grams, ascending.
     """
     children = np.searchsorted(parents, np.append(kept, np.iinfo(np.int64).max))
-    return Level(words=level.words, log10=level.log10, backoff=_log10(gamma), children=children)
+    return Level(
+        words=level.words, log10=level.log10, backoff=floored_log10(gamma), children=children
+    )
 
 
-def _log10(values: NDArray[np.float64]) -> NDArray[np.float32]:
+def floored_log10(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """log10 as a model keeps it, float32; of zero a finite number, so that sums stay finite."""
     with np.errstate(divide="ignore"):
         return np.maximum(np.log10(values), _LOG10_ZERO).astype(np.float32)

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from malgwi.errors import ConfigError, DataError
 from malgwi.lm.backoff import grams, log10_after, weighed
 from malgwi.lm.counting import pack
+from malgwi.lm.kneser_ney import floored_log10
 from malgwi.lm.ngram import Level, NgramModel, Nodes
 from malgwi.lm.units import END, START, TextSettings
 
-_LOG10_ZERO = -99.0
 #: Weights move less than this in the last round of fitting.
 _SETTLED = 1e-5
 
@@ -58,9 +58,9 @@ def mixed(models: Sequence[NgramModel], weights: Sequence[float]) -> NgramModel:
     for model, weight in zip(models, weights, strict=True):
         for sums, found in zip(probs, _probs(model, words, levels, parents), strict=True):
             sums += weight / total * found
-    with np.errstate(divide="ignore"):
-        log10 = [np.maximum(np.log10(sums), _LOG10_ZERO).astype(np.float32) for sums in probs]
-    levels = [replace(level, log10=own) for level, own in zip(levels, log10, strict=True)]
+    levels = [
+        replace(level, log10=floored_log10(sums)) for level, sums in zip(levels, probs, strict=True)
+    ]
     return weighed(NgramModel(words, levels, settings))
 
 
